@@ -1,0 +1,181 @@
+/* server.c - the passive open: wait for a client, and send its stream back as it comes.
+ *
+ * Usage:     server [HOST PORT]         (127.0.0.1 7000; port 0 takes any free one)
+ * Compile:   cc -o server server.c      (Windows: gcc -o server server.c -lws2_32)
+ * Try it:    ./server                   listening on 127.0.0.1:7000
+ *            in a second terminal:      ./client 127.0.0.1 7000 hello
+ *                                       hello
+ * Look for:  `ss -tan` or `netstat -an` shows LISTEN, and ESTABLISHED while a client is there.
+ *            On the wire: 04-handshake-trace/three-way-handshake.scene
+ * See also:  client.c; server_poll.c, which serves many clients at once.
+ */
+#include "../common/net.h"
+#include <signal.h>
+
+enum {
+    BACKLOG = 128,            /* connections the kernel completes ahead of our accept() */
+    CHUNK = 16 * 1024,        /* most bytes taken from the stream at once */
+    IDLE_LIMIT_MS = 60 * 1000 /* a client silent for a minute is given up */
+};
+
+/* Ctrl-C sets this; the loop in main sees it and ends in order. */
+static volatile sig_atomic_t stop;
+static void on_interrupt(int signal_number) {
+    (void)signal_number;
+    stop = 1;
+}
+
+/* send() may take only part of what it is given, when the kernel's send buffer is nearly full. */
+static int send_all(socket_t s, const char *bytes, size_t count) {
+    while (count > 0) {
+        ssize_t sent = send(s, bytes, (io_len)count, 0);
+        if (sent < 0 && net_error() == NET_E(INTR))
+            continue;
+        if (sent < 0)
+            return -1;
+        bytes += sent;
+        count -= (size_t)sent;
+    }
+    return 0;
+}
+
+/* The stream has no messages in it: what one recv() returns is whatever has arrived so far. */
+static void echo_until_eof(socket_t client, const char *peer) {
+    char chunk[CHUNK];
+    unsigned long long total = 0;
+    for (;;) {
+        ssize_t count = recv(client, chunk, sizeof chunk, 0);
+        if (count ==
+            0) { /* the peer's FIN: it has sent all it had. We are in CLOSE_WAIT. */
+            printf("%s: end of stream after %llu bytes\n", peer, total);
+            return;
+        }
+        if (count < 0 && net_error() == NET_E(INTR) && !stop)
+            continue;
+        if (count <
+            0) { /* its RST, or silence beyond our limit: this client's end, not ours */
+            net_perror(net_error(), "server: recv from %s", peer);
+            return;
+        }
+        if (send_all(client, chunk, (size_t)count) < 0) {
+            net_perror(net_error(), "server: send to %s", peer);
+            return;
+        }
+        total += (unsigned long long)count;
+    }
+}
+
+/* accept() also reports what went wrong with one client before we took it, or that we are short
+ * of something just now. Only an error of the listening socket itself ends the server. */
+static int may_accept_again(int err) {
+    return err != NET_E(BADF) && err != NET_E(INVAL) && err != NET_E(NOTSOCK) &&
+           err != NET_E(OPNOTSUPP) && err != NET_E(FAULT);
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        printf("usage: server [HOST PORT]\n"
+               "Sends back every byte of each client's stream, one client at a time.\n"
+               "HOST and PORT are 127.0.0.1 and 7000 unless given; port 0 takes any free "
+               "one.\n");
+        return 0;
+    }
+    if (argc != 1 && argc != 3) {
+        fprintf(stderr, "server: expected HOST PORT or nothing; see server --help\n");
+        return 2;
+    }
+    const char *host = argc == 3 ? argv[1] : "127.0.0.1";
+    const char *port = argc == 3 ? argv[2] : "7000";
+
+    int err = net_start();
+    if (err != 0) {
+        net_perror(err, "server: start");
+        return 1;
+    }
+
+    /* The address to listen on, as text and as the kernel wants it. */
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *address;
+    int failed = getaddrinfo(host, port, &hints, &address);
+    if (failed != 0) {
+        fprintf(stderr, "server: %s port %s: %s\n", host, port, gai_strerror(failed));
+        return 1;
+    }
+
+    socket_t listener =
+        socket(address->ai_family, address->ai_socktype, address->ai_protocol);
+    if (listener == NO_SOCKET) {
+        net_perror(net_error(), "server: socket");
+        return 1;
+    }
+
+    /* A server that closes first leaves its port in TIME_WAIT for a minute, and bind() would fail
+     * with EADDRINUSE all that time. On POSIX SO_REUSEADDR says: bind all the same. On Windows
+     * that happens by default, and SO_REUSEADDR means that another program may take the port away;
+     * there SO_EXCLUSIVEADDRUSE is the option that keeps it ours. */
+    int on = 1;
+#ifdef _WIN32
+    setsockopt(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const void *)&on, sizeof on);
+#else
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, (const void *)&on, sizeof on);
+#endif
+
+    if (bind(listener, address->ai_addr, (socklen_t)address->ai_addrlen) < 0) {
+        net_perror(net_error(), "server: bind %s:%s", host, port);
+        return 1;
+    }
+    freeaddrinfo(address);
+
+    /* From here on the kernel answers each SYN with SYN,ACK by itself: the passive open. */
+    if (listen(listener, BACKLOG) < 0) {
+        net_perror(net_error(), "server: listen");
+        return 1;
+    }
+
+    struct sockaddr_storage own;
+    socklen_t own_length = sizeof own;
+    char name[NET_ADDRESS_MAX];
+    if (getsockname(listener, (struct sockaddr *)&own, &own_length) < 0) {
+        net_perror(net_error(), "server: getsockname");
+        return 1;
+    }
+    printf("listening on %s\n", net_address(&own, own_length, name));
+
+#ifndef _WIN32 /* Windows has no sigaction(), and Ctrl-C ends the program there */
+    struct sigaction interrupt = {.sa_handler =
+                                      on_interrupt}; /* no SA_RESTART: accept() returns */
+    sigaction(SIGINT, &interrupt, NULL);
+    sigaction(SIGTERM, &interrupt, NULL);
+#else
+    (void)on_interrupt;
+#endif
+
+    /* DELIBERATE: one client at a time. A second one is connected by the kernel, but waits here
+     * until the first has gone. server_poll.c mends it. */
+    while (!stop) {
+        struct sockaddr_storage from;
+        socklen_t from_length = sizeof from;
+        socket_t client = accept(listener, (struct sockaddr *)&from, &from_length);
+        if (client == NO_SOCKET) {
+            err = net_error();
+            if (err == NET_E(INTR))
+                continue;
+            net_perror(err, "server: accept");
+            if (!may_accept_again(err))
+                return 1;
+            net_sleep(100); /* out of descriptors, say: until one is free, do not spin */
+            continue;
+        }
+        /* The connection was ESTABLISHED before accept() returned it: by the third segment. */
+        char peer[NET_ADDRESS_MAX];
+        net_address(&from, from_length, peer);
+        printf("%s: connected\n", peer);
+        net_timeout(client, SO_RCVTIMEO, IDLE_LIMIT_MS);
+        net_timeout(client, SO_SNDTIMEO, IDLE_LIMIT_MS);
+        echo_until_eof(client, peer);
+        net_close(client); /* our FIN: CLOSE_WAIT to LAST_ACK */
+    }
+    net_close(listener);
+    net_stop();
+    printf("stopped\n");
+    return 0;
+}

@@ -1,0 +1,74 @@
+# make               all lessons, and the wire where it can run
+# make 02-tcp-echo   one lesson
+# make demo          one TCP connection between two private hosts, seen from both ends
+# make test          all tests (needs bats)
+# make windows       the portable programs for Windows, by mingw-w64; make test-windows tests them under Wine
+# make sanitize      the tests again, under AddressSanitizer and UndefinedBehaviorSanitizer
+# make bench         speed, as ratios against other programs measured in turn
+# make format        clang-format over all sources; make check-format only looks
+# make clean
+
+CC       ?= cc
+CFLAGS   ?= -O2 -g
+WARNINGS := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR)
+B        := build
+
+LESSONS  := 01-socket-basics 02-tcp-echo 03-udp-echo 04-handshake-trace 05-close-states 06-retransmit
+SOURCES  := $(wildcard $(addsuffix /*.c,$(LESSONS)))
+PROGRAMS := $(SOURCES:%.c=$(B)/%)
+WINDOWS  := $(SOURCES:%.c=$(B)/windows/%.exe)
+
+# The wire stands on Linux: namespaces, TAP devices, ptrace. Elsewhere only the lessons are built.
+TOOLS :=
+ifeq ($(shell uname -s),Linux)
+TOOLS := $(B)/wire
+endif
+WIRE_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard common/wire/*.c))
+
+.PHONY: all $(LESSONS) demo test test-windows windows sanitize bench format check-format clean
+all: $(PROGRAMS) $(TOOLS)
+.SECONDEXPANSION:
+$(LESSONS): $$(filter $(B)/$$@/%,$(PROGRAMS))
+
+# Every lesson program is one .c file and common/net.h: this line, typed by hand, builds it as well.
+$(PROGRAMS): $(B)/%: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(WARNINGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDFLAGS)
+
+$(B)/wire: $(WIRE_OBJECTS)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS)
+$(B)/common/%.o: common/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(WARNINGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+MINGW := x86_64-w64-mingw32-gcc
+windows: $(WINDOWS)
+$(WINDOWS): $(B)/windows/%.exe: %.c Makefile
+	@mkdir -p $(@D)
+	$(MINGW) $(WARNINGS) -O2 -D_WIN32_WINNT=0x0A00 -DNTDDI_VERSION=0x0A000006 \
+	    -D__USE_MINGW_ANSI_STDIO=1 -MMD -MP -o $@ $< -lws2_32 -liphlpapi
+
+demo: all
+	@$(B)/wire 04-handshake-trace/three-way-handshake.scene
+
+test: all
+	@tests/run
+test-windows: all windows
+	@SUITE=windows tests/run
+sanitize:
+	@$(MAKE) --no-print-directory B=$(B)/sanitize \
+	    CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" all
+	@SUITE=sanitize tests/run
+bench: all
+	@tests/bench
+
+FORMATTED := $(SOURCES) common/net.h $(wildcard common/wire/*.[ch])
+format:
+	clang-format -i $(FORMATTED)
+check-format:
+	clang-format --dry-run -Werror $(FORMATTED)
+
+clean:
+	rm -rf $(B)
+
+-include $(PROGRAMS:%=%.d) $(WIRE_OBJECTS:.o=.d) $(WINDOWS:.exe=.d)

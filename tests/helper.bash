@@ -1,0 +1,113 @@
+# What all tests share. Load it first:  load helper
+#
+#   $BIN, $EXE, $RUNNER   where the programs under test are, their ending, and what runs them
+#   prog LESSON/NAME      the command line of a program, as an array in $PROG
+#   start NAME CMD...     starts CMD in the background; its output goes to $BATS_TEST_TMPDIR/NAME
+#   wait_line NAME REGEX  waits until that output has a matching line (10 s at most), prints the line
+#   start_server NAME CMD...   start, then wait for "listening on"; sets PORT and SERVER_PID
+#   wait_exit PID         waits for the end of a started program (10 s at most), returns its status
+#   need COMMAND...       skips the test, by name, where a command is absent
+#   need_wire             skips, with the doctor's reason, where no private network can be made
+#
+# Everything started is ended, by its pid, in teardown.
+
+ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+RUNNER=()
+EXE=
+case ${SUITE:-native} in
+native) BIN=$ROOT/build ;;
+sanitize)
+    BIN=$ROOT/build/sanitize
+    export UBSAN_OPTIONS=print_stacktrace=1
+    ;;
+windows)
+    BIN=$ROOT/build/windows
+    EXE=.exe
+    RUNNER=(wine)
+    export WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=d;mshtml=d;winedbg.exe=d'
+    unset DISPLAY
+    ;;
+esac
+NATIVE=$ROOT/build
+export LC_ALL=C.UTF-8 NO_COLOR=1
+STARTED=()
+
+prog() {
+    PROG=(${RUNNER[@]+"${RUNNER[@]}"} "$BIN/$1$EXE")
+}
+
+# Runs a program of a lesson in the foreground, without carriage returns in its output.
+lesson() {
+    prog "$1"
+    shift
+    "${PROG[@]}" "$@" 3>&- | tr -d '\r'
+    return "${PIPESTATUS[0]}"
+}
+
+start() {
+    local name=$1
+    shift
+    "$@" >"$BATS_TEST_TMPDIR/$name" 2>&1 3>&- </dev/null &
+    STARTED_PID=$!
+    STARTED+=("$STARTED_PID")
+}
+
+wait_line() {
+    local file=$BATS_TEST_TMPDIR/$1 line
+    for _ in $(seq 500); do
+        line=$(tr -d '\r' <"$file" | grep -m1 -E -- "$2") && {
+            printf '%s\n' "$line"
+            return 0
+        }
+        sleep 0.02
+    done
+    echo "no line matches '$2' in the output of $1:" >&2
+    cat "$file" >&2
+    return 1
+}
+
+start_server() {
+    local line
+    start "$@"
+    SERVER_PID=$STARTED_PID
+    line=$(wait_line "$1" 'listening on') || return 1
+    PORT=${line##*:}
+}
+
+wait_exit() {
+    for _ in $(seq 500); do
+        kill -0 "$1" 2>/dev/null || {
+            wait "$1"
+            return
+        }
+        sleep 0.02
+    done
+    echo "process $1 has not ended" >&2
+    return 124
+}
+
+need() {
+    local command
+    for command in "$@"; do
+        command -v "$command" >/dev/null || skip "$command is not installed"
+    done
+}
+
+not_on_windows() {
+    [ "${SUITE:-native}" != windows ] || skip "not on Windows: $1"
+}
+
+need_wire() {
+    local reason
+    [ "${SUITE:-native}" != windows ] || skip "not on Windows: the wire runs on Linux"
+    reason=$("$BIN/wire" --doctor --brief) || skip "$reason"
+}
+
+teardown() {
+    local pid
+    for pid in ${STARTED[@]+"${STARTED[@]}"}; do
+        kill -9 "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    STARTED=()
+}
