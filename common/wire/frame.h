@@ -1,0 +1,69 @@
+/* frame.h - what one Ethernet frame says.
+ *
+ * In: the bytes of a frame, trusted in nothing. Out: its layers as numbers, and the name by which
+ * the event grammar calls it. No state, no allocation, portable C.
+ * Sources: RFC 826 (ARP), 791 (IPv4), 9293 section 3.1 (TCP), 768 (UDP), 792 (ICMP).
+ */
+#ifndef FRAME_H
+#define FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FRAME_MAX = 1514, ETHERNET_HEADER = 14 };
+
+enum protocol { P_OTHER, P_ARP, P_TCP, P_UDP, P_ICMP };
+
+enum { /* TCP flags, as they lie in the header */
+    TCP_FIN = 1,
+    TCP_SYN = 2,
+    TCP_RST = 4,
+    TCP_PSH = 8,
+    TCP_ACK = 16,
+    TCP_URG = 32,
+};
+
+enum { /* kinds, as the grammar names them; a segment may be of two (DATA and FIN) */
+    KIND_SYN = 1,
+    KIND_SYNACK = 2,
+    KIND_ACK = 4, /* an ACK and nothing else */
+    KIND_DATA = 8,
+    KIND_FIN = 16,
+    KIND_RST = 32,
+    KIND_UDP = 64,
+    KIND_ICMP = 128,
+    KIND_ARP = 256,
+    KIND_OTHER = 512,
+};
+
+struct frame {
+    enum protocol protocol;
+    unsigned kinds;             /* KIND_… bits */
+    uint8_t source_ip[4], target_ip[4];
+    uint16_t source_port, target_port; /* TCP and UDP; 0 else */
+    uint32_t seq, ack;          /* TCP, as on the cable */
+    uint16_t window;            /* TCP, not scaled */
+    uint8_t flags;              /* TCP_… bits */
+    uint8_t icmp_type, icmp_code;
+    uint16_t arp_operation;     /* 1 who-has, 2 is-at */
+    size_t payload;             /* offset of the bytes above TCP, UDP or ICMP */
+    size_t payload_length;      /* how many of them */
+};
+
+/* Reads `length` bytes at `bytes` into *f. Whatever is cut short or malformed ends as P_OTHER of
+ * the layer that could be read. A later fragment of an IPv4 datagram is P_OTHER. Never fails. */
+void frame_decode(const uint8_t *bytes, size_t length, struct frame *f);
+
+/* The grammar's name of a kind set: "SYN", "SYN,ACK", "DATA,FIN", "UDP"... into text of size bytes. */
+const char *frame_kind_text(unsigned kinds, char *text, size_t size);
+
+/* The kind bits for a name of the grammar ("SYN", "SYN,ACK", ...); 0 when there is none. */
+unsigned frame_kind_by_name(const char *name, size_t length);
+
+/* True when a frame of these kinds is what the grammar's `wanted` names: all wanted bits are there. */
+int frame_is(unsigned kinds, unsigned wanted);
+
+/* How far the segment moves the sequence number: payload, +1 for SYN, +1 for FIN. RFC 9293 3.4 */
+uint32_t frame_sequence_length(const struct frame *f);
+
+#endif

@@ -1,0 +1,239 @@
+/* log.c - see log.h. Events are only added, never changed but for three marks: blocked, note, and
+ * nothing else. */
+#include "log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const host_names[HOSTS] = {"client", "server"};
+const char *const state_names[STATES] = {
+    "",           "CLOSED",     "LISTEN",     "SYN_SENT", "SYN_RCVD", "ESTABLISHED",
+    "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING",  "LAST_ACK", "TIME_WAIT"};
+
+static void out_of_memory(void) {
+    fprintf(stderr, "wire: out of memory\n");
+    exit(1);
+}
+
+void *log_room(void *items, long count, long *room, size_t size) {
+    if (count < *room)
+        return items;
+    long wanted = *room ? *room * 2 : 64;
+    void *more = realloc(items, (size_t)wanted * size);
+    if (more == NULL)
+        out_of_memory();
+    *room = wanted;
+    return more;
+}
+
+static char *copy_text(const char *text) {
+    if (text == NULL)
+        return NULL;
+    char *copy = malloc(strlen(text) + 1);
+    if (copy == NULL)
+        out_of_memory();
+    return strcpy(copy, text);
+}
+
+long log_add(struct log *log, const struct event *e) {
+    log->events =
+        log_room(log->events, log->event_count, &log->event_room, sizeof *log->events);
+    long index = log->event_count++;
+    log->events[index] = *e;
+    log->events[index].args = copy_text(e->args);
+    log->events[index].text = copy_text(e->text);
+    log->events[index].note = NO_INDEX;
+    if (log->heard)
+        log->heard(log->ear, index);
+    return index;
+}
+
+long log_connection(struct log *log, const uint8_t ip[HOSTS][4], const uint16_t port[HOSTS]) {
+    for (long i = log->connection_count - 1; i >= 0; i--) {
+        struct connection *c = &log->connections[i];
+        if (memcmp(c->ip, ip, sizeof c->ip) == 0 && c->port[CLIENT] == port[CLIENT] &&
+            c->port[SERVER] == port[SERVER])
+            return i;
+    }
+    log->connections = log_room(log->connections, log->connection_count, &log->connection_room,
+                                sizeof *log->connections);
+    struct connection *c = &log->connections[log->connection_count];
+    memset(c, 0, sizeof *c);
+    memcpy(c->ip, ip, sizeof c->ip);
+    memcpy(c->port, port, sizeof c->port);
+    return log->connection_count++;
+}
+
+/* The flow that this sequence number belongs to: the newest one from which it lies less than 2^30
+ * ahead (or just before: a keepalive probe repeats the number before the next). */
+static struct flow *flow_of(struct connection *c, int host, uint32_t seq) {
+    for (int i = c->flow_count[host] - 1; i >= 0; i--)
+        if (seq + 1 - c->flows[host][i].first < 1u << 30)
+            return &c->flows[host][i];
+    return NULL;
+}
+
+static struct flow *flow_begin(struct connection *c, int host, uint32_t seq) {
+    if (c->flow_count[host] == FLOWS) { /* forget the oldest */
+        memmove(&c->flows[host][0], &c->flows[host][1], (FLOWS - 1) * sizeof(struct flow));
+        c->flow_count[host]--;
+    }
+    struct flow *flow = &c->flows[host][c->flow_count[host]++];
+    flow->first = flow->next = seq;
+    return flow;
+}
+
+/* A sequence number as shown; one that belongs to no flow is shown as it is on the cable. */
+static uint32_t shown(struct log *log, struct connection *c, int host, uint32_t seq) {
+    struct flow *flow = flow_of(c, host, seq);
+    return flow ? seq - flow->first + log->isn[host] : seq;
+}
+
+static void number_segment(struct log *log, struct logged_frame *frame) {
+    struct connection *c = &log->connections[frame->connection];
+    const struct frame *f = &frame->f;
+    int from = frame->from;
+    uint32_t length = frame_sequence_length(f);
+
+    struct flow *flow = flow_of(c, from, f->seq);
+    if (f->flags & TCP_SYN && (flow == NULL || flow->first != f->seq))
+        flow = flow_begin(c, from, f->seq);
+    else if (flow == NULL && !(f->flags & TCP_RST)) /* a RST may carry any number: RFC 9293 3.5.2 */
+        flow = flow_begin(c, from, f->seq);
+    if (flow != NULL) {
+        uint32_t end = f->seq + length;
+        frame->again = length > 0 && (int32_t)(end - flow->next) <= 0;
+        if ((int32_t)(end - flow->next) > 0)
+            flow->next = end;
+    }
+    frame->seq = shown(log, c, from, f->seq);
+    frame->ack = f->flags & TCP_ACK ? shown(log, c, !from, f->ack) : 0;
+}
+
+long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes, size_t length) {
+    log->frames =
+        log_room(log->frames, log->frame_count, &log->frame_room, sizeof *log->frames);
+    struct logged_frame *frame = &log->frames[log->frame_count];
+    memset(frame, 0, sizeof *frame);
+    frame->bytes = malloc(length ? length : 1);
+    if (frame->bytes == NULL)
+        out_of_memory();
+    memcpy(frame->bytes, bytes, length);
+    frame->length = length;
+    frame->from = from;
+    frame->sent = time;
+    frame->connection = NO_INDEX;
+    frame_decode(bytes, length, &frame->f);
+    if (frame->f.protocol == P_TCP || frame->f.protocol == P_UDP) {
+        uint8_t ip[HOSTS][4];
+        uint16_t port[HOSTS];
+        memcpy(ip[from], frame->f.source_ip, 4);
+        memcpy(ip[!from], frame->f.target_ip, 4);
+        port[from] = frame->f.source_port;
+        port[!from] = frame->f.target_port;
+        frame->connection = log_connection(log, (const uint8_t(*)[4])ip, port);
+        if (frame->f.protocol == P_TCP)
+            number_segment(log, frame);
+    }
+    return log->frame_count++;
+}
+
+static const char *icmp_text(const struct frame *f) {
+    if (f->icmp_type == 8)
+        return " echo request";
+    if (f->icmp_type == 0)
+        return " echo reply";
+    if (f->icmp_type == 11)
+        return " time exceeded";
+    if (f->icmp_type == 3)
+        switch (f->icmp_code) {
+        case 0: return " net unreachable";
+        case 1: return " host unreachable";
+        case 2: return " protocol unreachable";
+        case 3: return " port unreachable";
+        case 4: return " fragmentation needed";
+        default: return " unreachable";
+        }
+    return "";
+}
+
+const char *log_frame_text(const struct logged_frame *frame, char *text, size_t size) {
+    const struct frame *f = &frame->f;
+    char kind[40], ack[24] = "", length[32] = "", window[16] = "";
+    frame_kind_text(f->kinds, kind, sizeof kind);
+    switch (f->protocol) {
+    case P_TCP:
+        if (f->flags & TCP_ACK)
+            snprintf(ack, sizeof ack, " ack=%u", frame->ack);
+        if (f->payload_length > 0)
+            snprintf(length, sizeof length, " len=%zu", f->payload_length);
+        if (f->window == 0 && !(f->flags & TCP_RST))
+            snprintf(window, sizeof window, " win=0");
+        snprintf(text, size, "%s seq=%u%s%s%s", kind, frame->seq, ack, length, window);
+        break;
+    case P_UDP: snprintf(text, size, "%s len=%zu", kind, f->payload_length); break;
+    case P_ICMP: snprintf(text, size, "%s%s", kind, icmp_text(f)); break;
+    case P_ARP:
+        snprintf(text, size, "%s %s %u.%u.%u.%u", kind,
+                 f->arp_operation == 1   ? "who-has"
+                 : f->arp_operation == 2 ? "is-at"
+                                         : "?",
+                 f->arp_operation == 2 ? f->source_ip[0] : f->target_ip[0],
+                 f->arp_operation == 2 ? f->source_ip[1] : f->target_ip[1],
+                 f->arp_operation == 2 ? f->source_ip[2] : f->target_ip[2],
+                 f->arp_operation == 2 ? f->source_ip[3] : f->target_ip[3]);
+        break;
+    default: snprintf(text, size, "%s %zu bytes", kind, frame->length); break;
+    }
+    return text;
+}
+
+static const char *call_text(const struct event *e, char *text, size_t size) {
+    if (e->fd == NO_INDEX)
+        snprintf(text, size, "%s(%s)", e->name, e->args ? e->args : "");
+    else
+        snprintf(text, size, "%s(%d)", e->name, e->fd);
+    return text;
+}
+
+const char *log_event_text(const struct log *log, const struct event *e, char *text, size_t size) {
+    char what[120];
+    const char *host = host_names[e->host];
+    switch (e->kind) {
+    case EV_SEND:
+    case EV_ARRIVE:
+    case EV_LOST:
+        log_frame_text(&log->frames[e->frame], what, sizeof what);
+        snprintf(text, size, "%s %c %s%s%s", host,
+                 e->kind == EV_SEND     ? '>'
+                 : e->kind == EV_ARRIVE ? '<'
+                                        : 'x',
+                 what, e->copy ? " copy" : "", e->damaged ? " damaged" : "");
+        break;
+    case EV_STATE:
+        snprintf(text, size, "%s = %s%s", host, state_names[e->state],
+                 e->listener && e->state == CLOSED ? " listener" : "");
+        break;
+    case EV_CALL: snprintf(text, size, "%s : %s", host, call_text(e, what, sizeof what)); break;
+    case EV_RETURN:
+        snprintf(text, size, "%s : %s = %s", host, call_text(e, what, sizeof what), e->result);
+        break;
+    case EV_PRINTS: snprintf(text, size, "%s : prints \"%s\"", host, e->text); break;
+    case EV_EXIT: snprintf(text, size, "%s : exit = %s", host, e->result); break;
+    }
+    return text;
+}
+
+void log_free(struct log *log) {
+    for (long i = 0; i < log->event_count; i++) {
+        free(log->events[i].args);
+        free(log->events[i].text);
+    }
+    for (long i = 0; i < log->frame_count; i++)
+        free(log->frames[i].bytes);
+    free(log->events);
+    free(log->frames);
+    free(log->connections);
+    memset(log, 0, sizeof *log);
+}

@@ -1,0 +1,39 @@
+/* term.h - the ladder as text on a terminal.
+ *
+ * In: rows. Out: lines of text: time at the left, a lane for each host, the cable between them;
+ * explanations beside the ladder where there is room, else below their row. At least 80 columns are
+ * used. Portable C.
+ */
+#ifndef TERM_H
+#define TERM_H
+
+#include "rows.h"
+#include "scene.h"
+#include <stdio.h>
+
+struct term {
+    FILE *out;
+    int columns; /* of the terminal, 80 at least */
+    int ascii;   /* no UTF-8 */
+    int colour;
+    int lane, cable; /* columns of a lane and of the cable */
+    int beside;      /* columns for explanations right of the ladder, 0: they stand below */
+    long drawn;      /* rows drawn so far */
+    int64_t zero;    /* time of the first row */
+    char **note_lines; /* waiting to be drawn beside */
+    long note_count, note_room, note_next;
+};
+
+void term_init(struct term *term, FILE *out, int columns, int ascii, int colour);
+
+/* The title, the figure's name and the hosts. `labels` stand under the host names. */
+void term_heading(struct term *term, const struct scene *scene, const char *const labels[HOSTS]);
+
+/* Draws the rows from term->drawn up to `end`. */
+void term_rows(struct term *term, const struct rows *rows, const struct log *log,
+               const struct scene *scene, long end);
+
+/* Draws what is left of the explanations. */
+void term_finish(struct term *term);
+
+#endif
