@@ -14,9 +14,10 @@ int cable_put(struct cable *cable, const struct passage *p) {
 long cable_next(const struct cable *cable) {
     long best = NO_INDEX;
     for (long i = 0; i < cable->count; i++) {
-        const struct passage *p = &cable->waiting[i], *b = &cable->waiting[best < 0 ? i : best];
-        if (p->held == NO_INDEX &&
-            (best < 0 || p->order < b->order || (p->order == b->order && p->serial < b->serial)))
+        const struct passage *p = &cable->waiting[i],
+                             *b = &cable->waiting[best < 0 ? i : best];
+        if (p->held == NO_INDEX && (best < 0 || p->order < b->order ||
+                                    (p->order == b->order && p->serial < b->serial)))
             best = i;
     }
     return best;

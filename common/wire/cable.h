@@ -18,8 +18,8 @@ struct passage {
     int64_t due;   /* ns since the log began: not to be delivered before */
     int64_t order; /* as if every program and kernel had needed no time at all */
     int copy, damaged;
-    long held;     /* index of the rule that holds it, or NO_INDEX */
-    long serial;   /* set by cable_put */
+    long held;   /* index of the rule that holds it, or NO_INDEX */
+    long serial; /* set by cable_put */
 };
 
 struct cable {

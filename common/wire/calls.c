@@ -59,7 +59,8 @@ int call_makes_descriptor(const struct call_kind *kind) {
 }
 
 /* An address in another process's memory, as text; empty when it is not there or not IPv4/IPv6. */
-static void address_text(pid_t pid, uint64_t where, uint64_t length, char *text, size_t size) {
+static void address_text(pid_t pid, uint64_t where, uint64_t length, char *text,
+                         size_t size) {
     struct sockaddr_storage address;
     char name[NET_ADDRESS_MAX];
     memset(&address, 0, sizeof address);
@@ -73,8 +74,8 @@ static void address_text(pid_t pid, uint64_t where, uint64_t length, char *text,
         snprintf(text, size, "%s", net_address(&address, (socklen_t)wanted, name));
 }
 
-const char *call_args(const struct call_kind *kind, pid_t pid, const uint64_t args[6], char *text,
-                      size_t size) {
+const char *call_args(const struct call_kind *kind, pid_t pid, const uint64_t args[6],
+                      char *text, size_t size) {
     static const char *const directions[] = {"RD", "WR", "RDWR"};
     text[0] = '\0';
     switch (kind->shape) {

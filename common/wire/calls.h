@@ -36,8 +36,8 @@ int call_makes_descriptor(const struct call_kind *kind);
 
 /* What is worth showing beside the descriptor, "10.0.0.2:7777" or "WR", into text of size bytes; empty when
  * nothing is. Reads addresses from the memory of process `pid`. */
-const char *call_args(const struct call_kind *kind, pid_t pid, const uint64_t args[6], char *text,
-                      size_t size);
+const char *call_args(const struct call_kind *kind, pid_t pid, const uint64_t args[6],
+                      char *text, size_t size);
 
 /* "5", or the error's name: "ECONNREFUSED". */
 const char *call_result(int64_t value, int is_error, char *text, size_t size);

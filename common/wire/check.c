@@ -16,7 +16,8 @@ void check_event(struct check *check, struct log *log, long index) {
     struct event *e = &log->events[index];
     for (long i = 0; i < check->scene->expectation_count; i++) {
         struct expectation *x = &check->scene->expectations[i];
-        if (!pattern_fits(&x->what, log, e)) /* asked of each one: that is how #n is counted */
+        if (!pattern_fits(&x->what, log,
+                          e)) /* asked of each one: that is how #n is counted */
             continue;
         if (x->never && check->broken == NO_INDEX) {
             check->broken = i;

@@ -11,10 +11,10 @@
 
 struct check {
     struct scene *scene;
-    long next;         /* the expectation that is waited for; expectation_count when all are met */
-    long met;          /* how many were met */
-    long after;        /* index of the event behind the one that met the last, 0 at first */
-    long broken;       /* the `never` that came, or NO_INDEX */
+    long next;  /* the expectation that is waited for; expectation_count when all are met */
+    long met;   /* how many were met */
+    long after; /* index of the event behind the one that met the last, 0 at first */
+    long broken; /* the `never` that came, or NO_INDEX */
     long broken_event;
 };
 

@@ -28,7 +28,8 @@ static int try_hosts(struct trouble *trouble) {
         return -1;
     int read_well = states_read(hosts[SERVER].diag, rows, 8) >= 0;
     if (!read_well)
-        failed(trouble, "the states of TCP cannot be read", "sudo modprobe tcp_diag inet_diag");
+        failed(trouble, "the states of TCP cannot be read",
+               "sudo modprobe tcp_diag inet_diag");
     hosts_close(hosts);
     return read_well ? 0 : -1;
 }
@@ -113,8 +114,8 @@ int doctor(int brief) {
         else if (!well && brief)
             printf("no private network: %s: %s\n", trouble.what, strerror(trouble.error));
         else if (!well)
-            printf("missing   %s\n          %s: %s\n          to mend it: %s\n", needs[i].what,
-                   trouble.what, strerror(trouble.error), trouble.mend);
+            printf("missing   %s\n          %s: %s\n          to mend it: %s\n",
+                   needs[i].what, trouble.what, strerror(trouble.error), trouble.mend);
         if (!well && brief)
             break;
     }

@@ -53,7 +53,8 @@ static void decode_udp(const uint8_t *bytes, size_t offset, size_t end, struct f
     size_t length = get16(p + 4);
     if (length < 8)
         return;
-    if (length > end - offset) /* the first fragment of a large datagram says the whole length */
+    if (length >
+        end - offset) /* the first fragment of a large datagram says the whole length */
         length = end - offset;
     f->protocol = P_UDP;
     f->kinds = KIND_UDP;
@@ -133,7 +134,8 @@ const char *frame_kind_text(unsigned kinds, char *text, size_t size) {
     text[0] = '\0';
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (kinds & names[i].kind && used < size) {
-            int n = snprintf(text + used, size - used, "%s%s", used ? "," : "", names[i].name);
+            int n =
+                snprintf(text + used, size - used, "%s%s", used ? "," : "", names[i].name);
             used += n > 0 ? (size_t)n : 0;
         }
     return text;
@@ -143,8 +145,10 @@ unsigned frame_kind_by_name(const char *name, size_t length) {
     static const struct {
         unsigned kinds;
         const char *name;
-    } pairs[] = {{KIND_DATA | KIND_FIN, "DATA,FIN"},   {KIND_FIN, "FIN,ACK"},
-                 {KIND_RST, "RST,ACK"},                {KIND_SYN | KIND_DATA, "SYN,DATA"},
+    } pairs[] = {{KIND_DATA | KIND_FIN, "DATA,FIN"},
+                 {KIND_FIN, "FIN,ACK"},
+                 {KIND_RST, "RST,ACK"},
+                 {KIND_SYN | KIND_DATA, "SYN,DATA"},
                  {KIND_SYNACK | KIND_DATA, "SYN,ACK,DATA"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strlen(names[i].name) == length && memcmp(names[i].name, name, length) == 0)

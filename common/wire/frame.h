@@ -15,39 +15,39 @@ enum { FRAME_MAX = 1514, ETHERNET_HEADER = 14 };
 enum protocol { P_OTHER, P_ARP, P_TCP, P_UDP, P_ICMP };
 
 enum { /* TCP flags, as they lie in the header */
-    TCP_FIN = 1,
-    TCP_SYN = 2,
-    TCP_RST = 4,
-    TCP_PSH = 8,
-    TCP_ACK = 16,
-    TCP_URG = 32,
+       TCP_FIN = 1,
+       TCP_SYN = 2,
+       TCP_RST = 4,
+       TCP_PSH = 8,
+       TCP_ACK = 16,
+       TCP_URG = 32,
 };
 
 enum { /* kinds, as the grammar names them; a segment may be of two (DATA and FIN) */
-    KIND_SYN = 1,
-    KIND_SYNACK = 2,
-    KIND_ACK = 4, /* an ACK and nothing else */
-    KIND_DATA = 8,
-    KIND_FIN = 16,
-    KIND_RST = 32,
-    KIND_UDP = 64,
-    KIND_ICMP = 128,
-    KIND_ARP = 256,
-    KIND_OTHER = 512,
+       KIND_SYN = 1,
+       KIND_SYNACK = 2,
+       KIND_ACK = 4, /* an ACK and nothing else */
+       KIND_DATA = 8,
+       KIND_FIN = 16,
+       KIND_RST = 32,
+       KIND_UDP = 64,
+       KIND_ICMP = 128,
+       KIND_ARP = 256,
+       KIND_OTHER = 512,
 };
 
 struct frame {
     enum protocol protocol;
-    unsigned kinds;             /* KIND_… bits */
+    unsigned kinds; /* KIND_… bits */
     uint8_t source_ip[4], target_ip[4];
     uint16_t source_port, target_port; /* TCP and UDP; 0 else */
-    uint32_t seq, ack;          /* TCP, as on the cable */
-    uint16_t window;            /* TCP, not scaled */
-    uint8_t flags;              /* TCP_… bits */
+    uint32_t seq, ack;                 /* TCP, as on the cable */
+    uint16_t window;                   /* TCP, not scaled */
+    uint8_t flags;                     /* TCP_… bits */
     uint8_t icmp_type, icmp_code;
-    uint16_t arp_operation;     /* 1 who-has, 2 is-at */
-    size_t payload;             /* offset of the bytes above TCP, UDP or ICMP */
-    size_t payload_length;      /* how many of them */
+    uint16_t arp_operation; /* 1 who-has, 2 is-at */
+    size_t payload;         /* offset of the bytes above TCP, UDP or ICMP */
+    size_t payload_length;  /* how many of them */
 };
 
 /* Reads `length` bytes at `bytes` into *f. Whatever is cut short or malformed ends as P_OTHER of

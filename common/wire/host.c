@@ -21,7 +21,8 @@ const char *const host_addresses[HOSTS] = {"10.0.0.1", "10.0.0.2"};
 /* TCP as RFC 9293 and 6298 and the textbooks draw it: no options in the segments but MSS, one
  * retransmission timer and nothing cleverer. Files that an older kernel lacks are passed over. */
 static const char *const textbook_settings[][2] = {
-    {"net.ipv4.tcp_congestion_control", "reno"}, /* bbr and others pace segments by timers */
+    {"net.ipv4.tcp_congestion_control",
+     "reno"}, /* bbr and others pace segments by timers */
     {"net.ipv4.tcp_timestamps", "0"},
     {"net.ipv4.tcp_sack", "0"},
     {"net.ipv4.tcp_dsack", "0"},
@@ -29,10 +30,11 @@ static const char *const textbook_settings[][2] = {
     {"net.ipv4.tcp_ecn", "0"},
     {"net.ipv4.tcp_fastopen", "0"},
     {"net.ipv4.tcp_autocorking", "0"},
-    {"net.ipv4.tcp_early_retrans", "0"},      /* no tail loss probe */
-    {"net.ipv4.tcp_recovery", "0"},           /* no RACK: three duplicate ACKs, as RFC 5681 says */
-    {"net.ipv4.tcp_syn_linear_timeouts", "0"}, /* SYN again after 1, 3, 7 s, not 1, 2, 3, 4 s */
-    {"net.ipv4.tcp_no_metrics_save", "1"},    /* each connection knows nothing of the last */
+    {"net.ipv4.tcp_early_retrans", "0"}, /* no tail loss probe */
+    {"net.ipv4.tcp_recovery", "0"}, /* no RACK: three duplicate ACKs, as RFC 5681 says */
+    {"net.ipv4.tcp_syn_linear_timeouts",
+     "0"},                                 /* SYN again after 1, 3, 7 s, not 1, 2, 3, 4 s */
+    {"net.ipv4.tcp_no_metrics_save", "1"}, /* each connection knows nothing of the last */
     {"net.ipv4.tcp_tw_reuse", "0"},
 };
 
@@ -107,7 +109,8 @@ static int enter_user_namespace(struct trouble *trouble) {
         snprintf(map, sizeof map, "0 %u 1", gid);
         mapped = put("/proc/self/gid_map", map);
     }
-    if (mapped < 0) /* AppArmor lets the namespace be made and then forbids everything in it */
+    if (mapped <
+        0) /* AppArmor lets the namespace be made and then forbids everything in it */
         return fail(trouble, "a user namespace gives no rights here",
                     "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
     return 0;
@@ -182,15 +185,19 @@ static int host_open(struct host *host, int number, int textbook, struct trouble
         return -1;
     host->namespace = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     if (host->namespace < 0)
-        return fail(trouble, "/proc/self/ns/net cannot be opened", "mount -t proc proc /proc");
+        return fail(trouble, "/proc/self/ns/net cannot be opened",
+                    "mount -t proc proc /proc");
     for (size_t i = 0; i < sizeof common_settings / sizeof common_settings[0]; i++)
         if (set_here(common_settings[i][0], common_settings[i][1]) < 0 && errno != ENOENT)
-            return fail(trouble, "/proc/sys is read-only", "sudo mount -o remount,rw /proc/sys");
-    for (size_t i = 0; textbook && i < sizeof textbook_settings / sizeof textbook_settings[0];
-         i++)
-        if (set_here(textbook_settings[i][0], textbook_settings[i][1]) < 0 && errno != ENOENT)
-            return fail(trouble, textbook_settings[i][0], "play it with the kernel's own "
-                                                          "settings: stack modern");
+            return fail(trouble, "/proc/sys is read-only",
+                        "sudo mount -o remount,rw /proc/sys");
+    for (size_t i = 0;
+         textbook && i < sizeof textbook_settings / sizeof textbook_settings[0]; i++)
+        if (set_here(textbook_settings[i][0], textbook_settings[i][1]) < 0 &&
+            errno != ENOENT)
+            return fail(trouble, textbook_settings[i][0],
+                        "play it with the kernel's own "
+                        "settings: stack modern");
     host->cable = open_tap(trouble);
     if (host->cable < 0)
         return -1;
@@ -215,11 +222,13 @@ int hosts_open(struct host hosts[HOSTS], int textbook, struct trouble *trouble) 
     memset(trouble, 0, sizeof *trouble);
     int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     if (home < 0)
-        return fail(trouble, "/proc/self/ns/net cannot be opened", "mount -t proc proc /proc");
+        return fail(trouble, "/proc/self/ns/net cannot be opened",
+                    "mount -t proc proc /proc");
 
     /* A namespace in between, in which this process may write settings, as root or not. */
     int as_root = unshare(CLONE_NEWNET) == 0;
-    int failed = !as_root && (enter_user_namespace(trouble) < 0 || new_network(trouble) < 0);
+    int failed =
+        !as_root && (enter_user_namespace(trouble) < 0 || new_network(trouble) < 0);
     for (int i = 0; i < HOSTS && !failed; i++)
         failed = host_open(&hosts[i], i, textbook, trouble) < 0;
     if (as_root && setns(home, CLONE_NEWNET) < 0 && !failed)

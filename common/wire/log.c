@@ -49,15 +49,16 @@ long log_add(struct log *log, const struct event *e) {
     return index;
 }
 
-long log_connection(struct log *log, const uint8_t ip[HOSTS][4], const uint16_t port[HOSTS]) {
+long log_connection(struct log *log, const uint8_t ip[HOSTS][4],
+                    const uint16_t port[HOSTS]) {
     for (long i = log->connection_count - 1; i >= 0; i--) {
         struct connection *c = &log->connections[i];
         if (memcmp(c->ip, ip, sizeof c->ip) == 0 && c->port[CLIENT] == port[CLIENT] &&
             c->port[SERVER] == port[SERVER])
             return i;
     }
-    log->connections = log_room(log->connections, log->connection_count, &log->connection_room,
-                                sizeof *log->connections);
+    log->connections = log_room(log->connections, log->connection_count,
+                                &log->connection_room, sizeof *log->connections);
     struct connection *c = &log->connections[log->connection_count];
     memset(c, 0, sizeof *c);
     memcpy(c->ip, ip, sizeof c->ip);
@@ -99,7 +100,8 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
     struct flow *flow = flow_of(c, from, f->seq);
     if (f->flags & TCP_SYN && (flow == NULL || flow->first != f->seq))
         flow = flow_begin(c, from, f->seq);
-    else if (flow == NULL && !(f->flags & TCP_RST)) /* a RST may carry any number: RFC 9293 3.5.2 */
+    else if (flow == NULL &&
+             !(f->flags & TCP_RST)) /* a RST may carry any number: RFC 9293 3.5.2 */
         flow = flow_begin(c, from, f->seq);
     if (flow != NULL) {
         uint32_t end = f->seq + length;
@@ -111,7 +113,8 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
     frame->ack = f->flags & TCP_ACK ? shown(log, c, !from, f->ack) : 0;
 }
 
-long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes, size_t length) {
+long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes,
+                   size_t length) {
     log->frames =
         log_room(log->frames, log->frame_count, &log->frame_room, sizeof *log->frames);
     struct logged_frame *frame = &log->frames[log->frame_count];
@@ -197,7 +200,8 @@ static const char *call_text(const struct event *e, char *text, size_t size) {
     return text;
 }
 
-const char *log_event_text(const struct log *log, const struct event *e, char *text, size_t size) {
+const char *log_event_text(const struct log *log, const struct event *e, char *text,
+                           size_t size) {
     char what[120];
     const char *host = host_names[e->host];
     switch (e->kind) {
@@ -215,9 +219,12 @@ const char *log_event_text(const struct log *log, const struct event *e, char *t
         snprintf(text, size, "%s = %s%s", host, state_names[e->state],
                  e->listener && e->state == CLOSED ? " listener" : "");
         break;
-    case EV_CALL: snprintf(text, size, "%s : %s", host, call_text(e, what, sizeof what)); break;
+    case EV_CALL:
+        snprintf(text, size, "%s : %s", host, call_text(e, what, sizeof what));
+        break;
     case EV_RETURN:
-        snprintf(text, size, "%s : %s = %s", host, call_text(e, what, sizeof what), e->result);
+        snprintf(text, size, "%s : %s = %s", host, call_text(e, what, sizeof what),
+                 e->result);
         break;
     case EV_PRINTS: snprintf(text, size, "%s : prints \"%s\"", host, e->text); break;
     case EV_EXIT: snprintf(text, size, "%s : exit = %s", host, e->result); break;

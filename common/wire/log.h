@@ -24,22 +24,31 @@
 enum { CLIENT, SERVER, HOSTS };
 
 enum state { /* of RFC 9293 section 3.3.2, in its words */
-    S_NONE,
-    CLOSED,
-    LISTEN,
-    SYN_SENT,
-    SYN_RCVD,
-    ESTABLISHED,
-    FIN_WAIT_1,
-    FIN_WAIT_2,
-    CLOSE_WAIT,
-    CLOSING,
-    LAST_ACK,
-    TIME_WAIT,
-    STATES
+             S_NONE,
+             CLOSED,
+             LISTEN,
+             SYN_SENT,
+             SYN_RCVD,
+             ESTABLISHED,
+             FIN_WAIT_1,
+             FIN_WAIT_2,
+             CLOSE_WAIT,
+             CLOSING,
+             LAST_ACK,
+             TIME_WAIT,
+             STATES
 };
 
-enum event_kind { EV_SEND, EV_ARRIVE, EV_LOST, EV_STATE, EV_CALL, EV_RETURN, EV_PRINTS, EV_EXIT };
+enum event_kind {
+    EV_SEND,
+    EV_ARRIVE,
+    EV_LOST,
+    EV_STATE,
+    EV_CALL,
+    EV_RETURN,
+    EV_PRINTS,
+    EV_EXIT
+};
 
 enum { NO_INDEX = -1, CALL_NAME = 16, CALL_RESULT = 20, EVENT_TEXT = 200 };
 
@@ -48,21 +57,21 @@ struct event {
     int host;     /* CLIENT or SERVER: who sends, receives, changes state, calls */
     int64_t time; /* ns since the log began */
 
-    long frame;   /* SEND, ARRIVE, LOST: index into log.frames */
-    int copy;     /* ARRIVE: 1 when this is the second copy of a doubled frame */
-    int damaged;  /* ARRIVE: 1 when a bit was turned on the way */
+    long frame;  /* SEND, ARRIVE, LOST: index into log.frames */
+    int copy;    /* ARRIVE: 1 when this is the second copy of a doubled frame */
+    int damaged; /* ARRIVE: 1 when a bit was turned on the way */
 
     enum state state; /* STATE */
     int listener;     /* STATE: 1 when it is the listening socket's, not a connection's */
     long connection;  /* STATE: index into log.connections, or NO_INDEX for a listener */
 
-    char name[CALL_NAME];     /* CALL, RETURN: "connect" */
-    int fd;                   /* CALL, RETURN: the descriptor, or NO_INDEX */
-    char *args;               /* CALL, RETURN: what else was given, "10.0.0.2:7777", or NULL */
-    long call;                /* RETURN: index of the CALL event */
+    char name[CALL_NAME]; /* CALL, RETURN: "connect" */
+    int fd;               /* CALL, RETURN: the descriptor, or NO_INDEX */
+    char *args;           /* CALL, RETURN: what else was given, "10.0.0.2:7777", or NULL */
+    long call;            /* RETURN: index of the CALL event */
     char result[CALL_RESULT]; /* RETURN, EXIT: "0", "ECONNREFUSED", "SIGKILL" */
     int minor;                /* CALL, RETURN: of little interest (getsockopt, poll, ...) */
-    int blocked;              /* CALL: everything else came to rest, and it had not returned */
+    int blocked; /* CALL: everything else came to rest, and it had not returned */
 
     char *text; /* PRINTS: the line */
     long note;  /* index of the expectation that this event met, or NO_INDEX */
@@ -72,11 +81,11 @@ struct logged_frame {
     struct frame f;
     uint8_t *bytes;
     size_t length;
-    int from;           /* the host that sent it */
-    int64_t sent;       /* ns since the log began */
-    long connection;    /* index into log.connections, or NO_INDEX */
-    uint32_t seq, ack;  /* as shown */
-    int again;          /* 1 when all its sequence numbers were sent before: a retransmission */
+    int from;          /* the host that sent it */
+    int64_t sent;      /* ns since the log began */
+    long connection;   /* index into log.connections, or NO_INDEX */
+    uint32_t seq, ack; /* as shown */
+    int again; /* 1 when all its sequence numbers were sent before: a retransmission */
 };
 
 enum { FLOWS = 8 };
@@ -101,7 +110,7 @@ struct log {
     long frame_count, frame_room;
     struct connection *connections;
     long connection_count, connection_room;
-    uint32_t isn[HOSTS];                /* numbers shown for the first sequence number of each host */
+    uint32_t isn[HOSTS]; /* numbers shown for the first sequence number of each host */
     void (*heard)(void *ear, long index); /* told of each new event, or NULL */
     void *ear;
 };
@@ -115,13 +124,16 @@ long log_add(struct log *log, const struct event *e);
 
 /* Adds a frame that host `from` sent at `time`: keeps a copy of its bytes, finds its connection and the
  * numbers to show. Returns its index; the caller adds the EV_SEND event. */
-long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes, size_t length);
+long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes,
+                   size_t length);
 
 /* The connection between these two ends (address and port by host), made if it is new. */
-long log_connection(struct log *log, const uint8_t ip[HOSTS][4], const uint16_t port[HOSTS]);
+long log_connection(struct log *log, const uint8_t ip[HOSTS][4],
+                    const uint16_t port[HOSTS]);
 
 /* The event in the grammar's words, into text of size bytes. Returns text. */
-const char *log_event_text(const struct log *log, const struct event *e, char *text, size_t size);
+const char *log_event_text(const struct log *log, const struct event *e, char *text,
+                           size_t size);
 
 /* "SYN,ACK seq=2000 ack=1001": the frame as the grammar says it, without its direction. */
 const char *log_frame_text(const struct logged_frame *frame, char *text, size_t size);

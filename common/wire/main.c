@@ -20,26 +20,31 @@ static const char usage[] =
     "       wire [OPTION]... -- SERVER ARG... -- CLIENT ARG...\n"
     "       wire --doctor\n"
     "\n"
-    "Plays two programs on two private hosts (client 10.0.0.1, server 10.0.0.2) and shows every\n"
+    "Plays two programs on two private hosts (client 10.0.0.1, server 10.0.0.2) and shows "
+    "every\n"
     "segment between them, both kernels' TCP states and every socket call, in one ladder.\n"
     "\n"
     "  --on 'EVENT: ACTION'   as in a scene: --on 'client > SYN #1: drop'; also delay T,\n"
     "                         duplicate after T, corrupt, hold until EVENT, kill HOST ...\n"
     "  --drop EVENT           the same as --on 'EVENT: drop'\n"
     "  --latency T            each way; 10ms unless given\n"
-    "  --stack NAME           textbook: no timestamps, SACK, scaling ...; modern: the kernel's own\n"
+    "  --stack NAME           textbook: no timestamps, SACK, scaling ...; modern: the "
+    "kernel's own\n"
     "  --timeout T            longest time without an event; 10s unless given\n"
     "  --all                  show ARP, program output and minor calls too\n"
     "  --events               print the log of events, in words, in place of the ladder\n"
     "  --quiet                print only what fails\n"
     "  --width N, --ascii     columns; lines without UTF-8\n"
-    "  --doctor               what this machine can do, what is missing, and what mends it\n"
+    "  --doctor               what this machine can do, what is missing, and what mends "
+    "it\n"
     "\n"
-    "Ends with 0 when all came as the scene expects, 1 when not, 2 for a mistake in the scene or\n"
+    "Ends with 0 when all came as the scene expects, 1 when not, 2 for a mistake in the "
+    "scene or\n"
     "the command line, 3 where no private network can be made.\n";
 
 static int mistake(const char *what, const char *word) {
-    fprintf(stderr, "wire: %s%s%s; see wire --help\n", what, word ? " " : "", word ? word : "");
+    fprintf(stderr, "wire: %s%s%s; see wire --help\n", what, word ? " " : "",
+            word ? word : "");
     return PLAY_MISTAKE;
 }
 
@@ -130,7 +135,8 @@ static int take_commands(struct scene *scene, char **words) {
 }
 
 /* Options in front of the scene or the commands. Returns the index of the first other word, or -1. */
-static int take_options(int argc, char **argv, struct scene *scene, struct play_options *options) {
+static int take_options(int argc, char **argv, struct scene *scene,
+                        struct play_options *options) {
     static const struct {
         const char *option, *before, *after;
     } lines[] = {{"--on", "on ", ""},
@@ -162,7 +168,8 @@ static int take_options(int argc, char **argv, struct scene *scene, struct play_
             options->quiet = 1;
         } else if (strcmp(argv[i], "--events") == 0) {
             options->events = 1;
-        } else if (strcmp(argv[i], "--width") == 0 && argv[i + 1] && atoi(argv[i + 1]) > 0) {
+        } else if (strcmp(argv[i], "--width") == 0 && argv[i + 1] &&
+                   atoi(argv[i + 1]) > 0) {
             options->columns = atoi(argv[++i]);
         } else {
             mistake("no such option:", argv[i]);

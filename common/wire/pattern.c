@@ -45,8 +45,8 @@ size_t parse_time(const char *text, int64_t *ns) {
     double value = strtod(text, &end);
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         size_t length = strlen(units[i].name);
-        if (strncmp(end, units[i].name, length) == 0 && !isalnum((unsigned char)end[length]) &&
-            value * units[i].ns < 1e15) {
+        if (strncmp(end, units[i].name, length) == 0 &&
+            !isalnum((unsigned char)end[length]) && value * units[i].ns < 1e15) {
             *ns = (int64_t)(value * units[i].ns);
             return (size_t)(end - text) + length;
         }
@@ -60,7 +60,8 @@ static const char *parse_frame(struct pattern *p, const char *s) {
     p->frame_kinds = frame_kind_by_name(word, strlen(word));
     if (p->frame_kinds == 0) {
         snprintf(complaint, sizeof complaint,
-                 "'%s' is no kind of segment: SYN, SYN,ACK, ACK, DATA, FIN, RST, UDP, ICMP or ARP",
+                 "'%s' is no kind of segment: SYN, SYN,ACK, ACK, DATA, FIN, RST, UDP, ICMP "
+                 "or ARP",
                  word);
         return complaint;
     }
@@ -97,10 +98,11 @@ static const char *parse_state(struct pattern *p, const char *s) {
         if (strcmp(word, state_names[i]) == 0)
             p->state = (enum state)i;
     if (p->state == S_NONE || *s) {
-        snprintf(complaint, sizeof complaint,
-                 "'%s' is no TCP state: CLOSED LISTEN SYN_SENT SYN_RCVD ESTABLISHED FIN_WAIT_1 "
-                 "FIN_WAIT_2 CLOSE_WAIT CLOSING LAST_ACK TIME_WAIT",
-                 *s ? s : word);
+        snprintf(
+            complaint, sizeof complaint,
+            "'%s' is no TCP state: CLOSED LISTEN SYN_SENT SYN_RCVD ESTABLISHED FIN_WAIT_1 "
+            "FIN_WAIT_2 CLOSE_WAIT CLOSING LAST_ACK TIME_WAIT",
+            *s ? s : word);
         return complaint;
     }
     return NULL;
@@ -130,7 +132,8 @@ static const char *parse_call(struct pattern *p, const char *s) {
         char *end;
         long fd = strtol(s + 1, &end, 10);
         if (end == s + 1 || *end != ')' || fd < 0 || fd > 1 << 20)
-            return "a descriptor is expected in the brackets, as in  client : connect(3) = 0";
+            return "a descriptor is expected in the brackets, as in  client : connect(3) = "
+                   "0";
         p->fd = (int)fd;
         s = end + 1;
     }
@@ -138,7 +141,8 @@ static const char *parse_call(struct pattern *p, const char *s) {
     if (*s == '=') {
         s = next_word(s + 1, word);
         if (word[0] == '\0')
-            return "a result is expected after '=': a number, an error's name, or * for any";
+            return "a result is expected after '=': a number, an error's name, or * for "
+                   "any";
         p->kind = strcmp(p->name, "exit") == 0 ? EV_EXIT : EV_RETURN;
         strcpy(p->result, word);
         s = skip_space(s);
@@ -147,7 +151,8 @@ static const char *parse_call(struct pattern *p, const char *s) {
         strcpy(p->result, "*");
     }
     if (*s) {
-        snprintf(complaint, sizeof complaint, "'%s' follows the call and means nothing there", s);
+        snprintf(complaint, sizeof complaint,
+                 "'%s' follows the call and means nothing there", s);
         return complaint;
     }
     return NULL;
@@ -183,8 +188,8 @@ const char *pattern_parse(struct pattern *p, const char *text) {
         if (strcmp(word, host_names[p->host]) == 0)
             break;
     if (p->host == HOSTS) {
-        snprintf(complaint, sizeof complaint, "an event begins with client or server, not '%s'",
-                 word);
+        snprintf(complaint, sizeof complaint,
+                 "an event begins with client or server, not '%s'", word);
         return complaint;
     }
     s = next_word(s, word);
@@ -197,10 +202,11 @@ const char *pattern_parse(struct pattern *p, const char *text) {
         case ':': p->kind = EV_CALL; return parse_call(p, s);
         default: break;
         }
-    snprintf(complaint, sizeof complaint,
-             "after the host comes > (sends), < (receives), x (misses), = (state) or : (call), "
-             "not '%s'",
-             word);
+    snprintf(
+        complaint, sizeof complaint,
+        "after the host comes > (sends), < (receives), x (misses), = (state) or : (call), "
+        "not '%s'",
+        word);
     return complaint;
 }
 
@@ -212,7 +218,8 @@ static int fits_numbers(const struct pattern *p, const struct logged_frame *fram
 }
 
 /* Whether the event is of the pattern's sort, its numbers and ordinal aside. */
-static int fits_sort(const struct pattern *p, const struct log *log, const struct event *e) {
+static int fits_sort(const struct pattern *p, const struct log *log,
+                     const struct event *e) {
     if (p->kind != e->kind || p->host != e->host)
         return 0;
     switch (e->kind) {

@@ -29,8 +29,9 @@
 
 enum {
     MAX_FRAMES = 1000000,
-    IDLE_LOOK_NS = 20 * 1000000,           /* states may change by a kernel's timer alone */
-    SETTLE_LIMIT_NS = 2000 * 1000000,      /* a program that never sleeps is waited for so long */
+    IDLE_LOOK_NS = 20 * 1000000, /* states may change by a kernel's timer alone */
+    SETTLE_LIMIT_NS =
+        2000 * 1000000, /* a program that never sleeps is waited for so long */
     SERVER_HEAD_START_NS = 1000 * 1000000, /* for a server that is slow to listen */
 };
 
@@ -54,13 +55,14 @@ struct stage {
     int seen_count[HOSTS];
     struct endpoint *looked; /* room for one reading of states */
     int64_t began;           /* by the monotonic clock */
-    int64_t cause;           /* order of the event that all is now a consequence of; see cable.h */
+    int64_t cause; /* order of the event that all is now a consequence of; see cable.h */
     int64_t last_event;
-    int64_t status_shown;    /* time of the last "time passes" line, 0 when none is on the screen */
+    int64_t
+        status_shown; /* time of the last "time passes" line, 0 when none is on the screen */
     long events_printed;
-    int start_next[HOSTS];   /* actions that rules have asked for */
+    int start_next[HOSTS]; /* actions that rules have asked for */
     int kill_next[HOSTS];
-    const char *failure;     /* why the playing ended early */
+    const char *failure; /* why the playing ended early */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -221,7 +223,8 @@ static int same_endpoint(const struct endpoint *a, const struct endpoint *b) {
            memcmp(a->own_ip, b->own_ip, 4) == 0 && memcmp(a->peer_ip, b->peer_ip, 4) == 0;
 }
 
-static void log_state(struct stage *s, int host, const struct seen *seen, enum state state) {
+static void log_state(struct stage *s, int host, const struct seen *seen,
+                      enum state state) {
     struct event e;
     event_begin(s, &e, EV_STATE, host);
     e.state = state;
@@ -256,7 +259,8 @@ static int listens_on(const struct endpoint *rows, int count, uint16_t port) {
 
 /* An endpoint that is gone is CLOSED; but one that was SYN_RCVD by a passive open goes back to
  * LISTEN (RFC 9293 3.10.7.4): to the listening socket, which is still there. */
-static void endpoints_vanished(struct stage *s, int host, const struct endpoint *rows, int count) {
+static void endpoints_vanished(struct stage *s, int host, const struct endpoint *rows,
+                               int count) {
     for (int i = 0; i < s->seen_count[host];) {
         struct seen gone = s->seen[host][i];
         if (gone.found) {
@@ -274,7 +278,8 @@ static void endpoints_vanished(struct stage *s, int host, const struct endpoint 
 /* By port, so that the order does not hang on the kernel's hash table. */
 static int by_port(const void *a, const void *b) {
     const struct endpoint *x = a, *y = b;
-    return x->own_port != y->own_port ? x->own_port - y->own_port : x->peer_port - y->peer_port;
+    return x->own_port != y->own_port ? x->own_port - y->own_port
+                                      : x->peer_port - y->peer_port;
 }
 
 static void read_states(struct stage *s, int host) {
@@ -362,9 +367,11 @@ static void wait_a_moment(void) {
 
 static int start(struct stage *s, int host) {
     struct trouble trouble;
-    int input = s->options->inherit_input && host == CLIENT ? dup(0) : open("/dev/null", O_RDONLY);
-    int failed = input < 0 || tasks_start(&s->tasks, host, &s->hosts[host],
-                                          s->scene->commands[host].words, input, &trouble) < 0;
+    int input =
+        s->options->inherit_input && host == CLIENT ? dup(0) : open("/dev/null", O_RDONLY);
+    int failed =
+        input < 0 || tasks_start(&s->tasks, host, &s->hosts[host],
+                                 s->scene->commands[host].words, input, &trouble) < 0;
     if (input >= 0)
         close(input);
     if (failed) {
@@ -427,7 +434,8 @@ static void show_events(struct stage *s) {
     char text[EVENT_TEXT];
     for (; s->events_printed < s->log.event_count; s->events_printed++) {
         const struct event *e = &s->log.events[s->events_printed];
-        printf("%10.4f  %s\n", (double)e->time / 1e6, log_event_text(&s->log, e, text, sizeof text));
+        printf("%10.4f  %s\n", (double)e->time / 1e6,
+               log_event_text(&s->log, e, text, sizeof text));
     }
     fflush(stdout);
 }
@@ -453,8 +461,9 @@ static void show_status(struct stage *s) {
         return;
     for (int host = 0; host < HOSTS; host++)
         tasks_where(&s->tasks, host, where[host], sizeof where[host]);
-    printf("\r%7.1f  ... %s, %s\033[K", (double)(t - (s->term.zero > 0 ? s->term.zero : 0)) / 1e6,
-           where[CLIENT], where[SERVER]);
+    printf("\r%7.1f  ... %s, %s\033[K",
+           (double)(t - (s->term.zero > 0 ? s->term.zero : 0)) / 1e6, where[CLIENT],
+           where[SERVER]);
     fflush(stdout);
     s->status_shown = t;
 }
@@ -472,7 +481,8 @@ static int wait_until(struct stage *s, int64_t until) {
     for (int host = 0; host < HOSTS; host++)
         fds[host] = (struct pollfd){.fd = s->hosts[host].cable, .events = POLLIN};
     sigemptyset(&open);
-    return ppoll(fds, HOSTS, &timeout, &open) != 0; /* -1 with EINTR: SIGCHLD came, or SIGINT */
+    return ppoll(fds, HOSTS, &timeout, &open) !=
+           0; /* -1 with EINTR: SIGCHLD came, or SIGINT */
 }
 
 static int is_started_by_rule(const struct scene *scene, int host) {
@@ -487,8 +497,8 @@ static int kernels_are_quiet(const struct stage *s) {
     for (int host = 0; host < HOSTS; host++)
         for (int i = 0; i < s->seen_count[host]; i++) {
             const struct endpoint *e = &s->seen[host][i].now;
-            if (e->timer == TIMER_RETRANSMIT || e->timer == TIMER_PROBE || e->state == SYN_RCVD ||
-                e->state == SYN_SENT)
+            if (e->timer == TIMER_RETRANSMIT || e->timer == TIMER_PROBE ||
+                e->state == SYN_RCVD || e->state == SYN_SENT)
                 return 0;
         }
     return 1;
@@ -497,7 +507,8 @@ static int kernels_are_quiet(const struct stage *s) {
 static int connections_are_closed(const struct stage *s) {
     for (int host = 0; host < HOSTS; host++)
         for (int i = 0; i < s->seen_count[host]; i++)
-            if (s->seen[host][i].now.state != LISTEN && s->seen[host][i].now.state != TIME_WAIT)
+            if (s->seen[host][i].now.state != LISTEN &&
+                s->seen[host][i].now.state != TIME_WAIT)
                 return 0;
     return 1;
 }
@@ -530,7 +541,8 @@ static void step(struct stage *s) {
         until = s->cable.waiting[next].due;
     int came = wait_until(s, until);
     if (came || next == NO_INDEX || until < s->cable.waiting[next].due)
-        s->cause = now(s) > s->cause ? now(s) : s->cause; /* by a timer: a cause of its own */
+        s->cause =
+            now(s) > s->cause ? now(s) : s->cause; /* by a timer: a cause of its own */
     show_status(s);
     settle(s);
     if (now(s) - s->last_event > s->scene->timeout)
@@ -544,8 +556,9 @@ static void run(struct stage *s) {
             return;
         do /* until it listens, or waits for a datagram, or opens a connection itself */
             settle(s);
-        while (!s->tasks.waits[SERVER] && s->tasks.programs[SERVER].running && !interrupted &&
-               !s->failure && now(s) < limit && (wait_until(s, now(s) + 1000000) || 1));
+        while (!s->tasks.waits[SERVER] && s->tasks.programs[SERVER].running &&
+               !interrupted && !s->failure && now(s) < limit &&
+               (wait_until(s, now(s) + 1000000) || 1));
     }
     s->cause = now(s);
     if (s->scene->commands[CLIENT].words[0] && !is_started_by_rule(s->scene, CLIENT))
@@ -612,7 +625,8 @@ static int report_ends(const struct stage *s) {
                 prints[2] = i;
             }
             if (e->kind == EV_EXIT)
-                fprintf(stderr, "wire: %s\n", log_event_text(&s->log, e, text, sizeof text));
+                fprintf(stderr, "wire: %s\n",
+                        log_event_text(&s->log, e, text, sizeof text));
         }
         for (int i = 0; i < 3; i++)
             if (prints[i] != NO_INDEX)
@@ -645,18 +659,19 @@ static void summary(const struct stage *s) {
         }
     }
     printf("\n%ld frames, %ld lost", segments, lost);
-    if (s->scene->expectation_count > 0 && check_complete(&s->check) && s->check.broken == NO_INDEX)
+    if (s->scene->expectation_count > 0 && check_complete(&s->check) &&
+        s->check.broken == NO_INDEX)
         printf("; all came as the scene expects (%ld events)", s->check.met);
     printf(".\n");
 }
 
 static int conclude(struct stage *s) {
     int failed = 0;
-    s->options->quiet || s->options->events ? (void)0 : rows_feed(&s->rows, &s->log);
     clear_status(s);
     if (s->options->events)
         show_events(s);
     else if (!s->options->quiet) {
+        rows_feed(&s->rows, &s->log);
         term_rows(&s->term, &s->rows, &s->log, s->scene, s->rows.count);
         term_finish(&s->term);
         summary(s);

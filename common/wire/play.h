@@ -8,14 +8,14 @@
 #include "scene.h"
 
 struct play_options {
-    int all;     /* show ARP, output, minor calls too */
-    int ascii;   /* lines of ASCII */
-    int colour;  /* colours */
-    int columns; /* of the terminal */
-    int quiet;   /* no ladder: only what failed */
-    int events;  /* the log in the grammar's words, in place of the ladder */
+    int all;           /* show ARP, output, minor calls too */
+    int ascii;         /* lines of ASCII */
+    int colour;        /* colours */
+    int columns;       /* of the terminal */
+    int quiet;         /* no ladder: only what failed */
+    int events;        /* the log in the grammar's words, in place of the ladder */
     int inherit_input; /* the client reads our standard input */
-    int live;    /* standard output is a terminal: say that time passes */
+    int live;          /* standard output is a terminal: say that time passes */
 };
 
 enum { PLAY_OK = 0, PLAY_FAILED = 1, PLAY_MISTAKE = 2, PLAY_NO_NETWORK = 3 };

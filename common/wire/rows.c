@@ -60,8 +60,10 @@ static int is_bare(const struct row *row) { /* nothing on the cable yet */
 
 static void frame_sent(struct rows *rows, const struct log *log, const struct event *e) {
     struct row *row = last(rows);
-    if (!(row && is_bare(row) && row->mine == e->host && row->lanes[!e->host].kind == LANE_EMPTY &&
-          (row->lanes[e->host].kind == LANE_STATE || row->lanes[e->host].kind == LANE_ENTERS ||
+    if (!(row && is_bare(row) && row->mine == e->host &&
+          row->lanes[!e->host].kind == LANE_EMPTY &&
+          (row->lanes[e->host].kind == LANE_STATE ||
+           row->lanes[e->host].kind == LANE_ENTERS ||
            row->lanes[e->host].kind == LANE_CALL)))
         row = new_row(rows, e);
     row->crossing = DEPARTS;
@@ -176,7 +178,8 @@ static int is_shown(const struct rows *rows, const struct log *log, const struct
         return log->frames[e->frame].f.protocol != P_ARP;
     if (e->kind == EV_RETURN && log->events[e->call].note != NO_INDEX)
         return 1;
-    return e->kind != EV_PRINTS && !e->minor && !(e->kind == EV_STATE && e->listener && e->state == CLOSED);
+    return e->kind != EV_PRINTS && !e->minor &&
+           !(e->kind == EV_STATE && e->listener && e->state == CLOSED);
 }
 
 void rows_feed(struct rows *rows, const struct log *log) {

@@ -15,16 +15,16 @@ enum lane_kind { LANE_EMPTY, LANE_STATE, LANE_ENTERS, LANE_CALL, LANE_PRINTS, LA
 
 struct lane {
     enum lane_kind kind;
-    char text[LANE_TEXT];  /* "connect(3)" */
-    char args[LANE_TEXT];  /* "10.0.0.2:7777", for those who have room for it */
+    char text[LANE_TEXT];     /* "connect(3)" */
+    char args[LANE_TEXT];     /* "10.0.0.2:7777", for those who have room for it */
     char result[CALL_RESULT]; /* "0" */
 };
 
 enum crossing {
     NOTHING,
-    STRAIGHT, /* sent and, before anything else happens, delivered */
-    DEPARTS,  /* sent; it stays in flight on a track */
-    ARRIVES,  /* delivered from its track */
+    STRAIGHT,     /* sent and, before anything else happens, delivered */
+    DEPARTS,      /* sent; it stays in flight on a track */
+    ARRIVES,      /* delivered from its track */
     LOST_AT_ONCE, /* sent and lost */
     LOST_LATER,   /* lost from its track */
 };
@@ -33,15 +33,15 @@ struct row {
     int64_t time;
     struct lane lanes[HOSTS];
     enum crossing crossing;
-    long frame;    /* index into log.frames, when crossing is not NOTHING */
+    long frame; /* index into log.frames, when crossing is not NOTHING */
     int from;
     int copy, damaged;
-    int track;     /* DEPARTS, ARRIVES, LOST_LATER: 0..TRACKS-1, or NO_INDEX when all were taken */
+    int track; /* DEPARTS, ARRIVES, LOST_LATER: 0..TRACKS-1, or NO_INDEX when all were taken */
     unsigned live; /* bit k: track k is in use by another frame while this row is drawn */
     unsigned live_from_server; /* of those, which belong to frames of the server */
-    long notes[ROW_NOTES]; /* expectations met by events of this row */
+    long notes[ROW_NOTES];     /* expectations met by events of this row */
     int note_count;
-    int mine;      /* host whose events this row began with */
+    int mine; /* host whose events this row began with */
 };
 
 struct track {
@@ -52,10 +52,10 @@ struct track {
 struct rows {
     struct row *rows;
     long count, room;
-    long fed;                 /* events taken so far */
+    long fed; /* events taken so far */
     struct track tracks[TRACKS];
-    int all;                  /* show ARP, output and minor calls as well */
-    long open_calls[64][2];   /* EV_CALL index and its row, of calls not yet returned */
+    int all;                /* show ARP, output and minor calls as well */
+    long open_calls[64][2]; /* EV_CALL index and its row, of calls not yet returned */
     int open_count;
 };
 

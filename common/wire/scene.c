@@ -90,14 +90,15 @@ static int host_by_name(const char *s, size_t length) {
 }
 
 static const char *read_sysctl(struct scene *scene, const char *s, int number) {
-    static const char expected[] =
-        "expected: sysctl client|server|both NAME VALUE, the name as net.ipv4.tcp_syn_retries";
+    static const char expected[] = "expected: sysctl client|server|both NAME VALUE, the "
+                                   "name as net.ipv4.tcp_syn_retries";
     size_t who = strcspn(s, " \t"), name_at = who + strspn(s + who, " \t");
     size_t name = strspn(s + name_at, "abcdefghijklmnopqrstuvwxyz0123456789_.-");
     size_t value_at = name_at + name + strspn(s + name_at + name, " \t");
     int both = who == 4 && strncmp(s, "both", 4) == 0, host = host_by_name(s, who);
-    if ((host < 0 && !both) || name == 0 || s[value_at] == '\0' || value_at == name_at + name ||
-        strncmp(s + name_at, "net.", 4) != 0 || strstr(s + name_at, ".."))
+    if ((host < 0 && !both) || name == 0 || s[value_at] == '\0' ||
+        value_at == name_at + name || strncmp(s + name_at, "net.", 4) != 0 ||
+        strstr(s + name_at, ".."))
         return expected;
     for (int h = 0; h < HOSTS; h++)
         if (both || h == host) {
@@ -145,7 +146,8 @@ static const char *read_action(struct rule *rule, const char *s) {
         default: return *rest ? "nothing more is expected behind this action" : NULL;
         }
     }
-    return "an action is expected: drop, delay T, duplicate after T, corrupt, hold until EVENT, "
+    return "an action is expected: drop, delay T, duplicate after T, corrupt, hold until "
+           "EVENT, "
            "kill HOST, unplug HOST, plug HOST or start HOST";
 }
 
@@ -180,7 +182,8 @@ static const char *read_rule(struct scene *scene, const char *s, int number) {
     return NULL;
 }
 
-static const char *read_expectation(struct scene *scene, int never, const char *s, int number) {
+static const char *read_expectation(struct scene *scene, int never, const char *s,
+                                    int number) {
     struct expectation e = {.never = never, .line = number};
     const char *bad = pattern_parse(&e.what, s);
     if (bad)
@@ -201,7 +204,8 @@ static const char *read_text(char **where, const char *s) {
     return NULL;
 }
 
-static const char *read_directive(struct scene *scene, const char *name, const char *s, int number) {
+static const char *read_directive(struct scene *scene, const char *name, const char *s,
+                                  int number) {
     if (strcmp(name, "title") == 0)
         return read_text(&scene->title, s);
     if (strcmp(name, "figure") == 0)
@@ -214,8 +218,9 @@ static const char *read_directive(struct scene *scene, const char *name, const c
         return read_time(&scene->timeout, s);
     if (strcmp(name, "stack") == 0) {
         scene->textbook = strcmp(s, "textbook") == 0;
-        return scene->textbook || strcmp(s, "modern") == 0 ? NULL
-                                                           : "a stack is textbook or modern";
+        return scene->textbook || strcmp(s, "modern") == 0
+                   ? NULL
+                   : "a stack is textbook or modern";
     }
     if (strcmp(name, "sysctl") == 0)
         return read_sysctl(scene, s, number);
@@ -229,7 +234,8 @@ static const char *read_directive(struct scene *scene, const char *name, const c
         return read_expectation(scene, 0, s, number);
     if (strcmp(name, "never") == 0)
         return read_expectation(scene, 1, s, number);
-    return "a line begins with title, figure, isn, latency, timeout, stack, sysctl, server, client, "
+    return "a line begins with title, figure, isn, latency, timeout, stack, sysctl, "
+           "server, client, "
            "on, expect or never";
 }
 
@@ -276,7 +282,8 @@ int scene_line(struct scene *scene, const char *line, int number) {
             return wrong(scene, number, "a character here is no text");
     strcpy(text, line);
     text[comment_at(text)] = '\0';
-    for (length = strlen(text); length > 0 && isspace((unsigned char)text[length - 1]); length--)
+    for (length = strlen(text); length > 0 && isspace((unsigned char)text[length - 1]);
+         length--)
         text[length - 1] = '\0';
     size_t start = strspn(text, " \t");
     if (text[start] == '\0')
@@ -299,13 +306,16 @@ int scene_complete(struct scene *scene) {
         if (scene->rules[i].action == START) {
             starts[scene->rules[i].host] = 1;
             if (scene->commands[scene->rules[i].host].words[0] == NULL)
-                return wrong(scene, scene->rules[i].line, "this host has no program to start");
+                return wrong(scene, scene->rules[i].line,
+                             "this host has no program to start");
         }
-    if (scene->commands[CLIENT].words[0] == NULL && scene->commands[SERVER].words[0] == NULL)
+    if (scene->commands[CLIENT].words[0] == NULL &&
+        scene->commands[SERVER].words[0] == NULL)
         return wrong(scene, 1, "a scene needs a program: client COMMAND or server COMMAND");
     if ((starts[CLIENT] || !scene->commands[CLIENT].words[0]) &&
         (starts[SERVER] || !scene->commands[SERVER].words[0]))
-        return wrong(scene, 1, "every program waits for a rule to start it: none ever starts");
+        return wrong(scene, 1,
+                     "every program waits for a rule to start it: none ever starts");
     return 0;
 }
 

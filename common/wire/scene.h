@@ -16,9 +16,9 @@ enum action { DROP, DELAY, DUPLICATE, CORRUPT, HOLD, KILL, UNPLUG, PLUG, START }
 struct rule { /* on EVENT: ACTION */
     struct pattern when;
     enum action action;
-    int64_t after;         /* DELAY, DUPLICATE: ns */
-    struct pattern until;  /* HOLD */
-    int host;              /* KILL, UNPLUG, PLUG, START */
+    int64_t after;        /* DELAY, DUPLICATE: ns */
+    struct pattern until; /* HOLD */
+    int host;             /* KILL, UNPLUG, PLUG, START */
     int line;
 };
 
@@ -37,7 +37,8 @@ struct setting { /* sysctl HOST NAME VALUE */
 };
 
 struct command {
-    char *words[MAX_WORDS + 1]; /* ends with NULL; words[0] is NULL when the host has no program */
+    char *words[MAX_WORDS +
+                1]; /* ends with NULL; words[0] is NULL when the host has no program */
     int line;
 };
 
@@ -47,7 +48,7 @@ struct scene {
     char *title, *intro, *figure;
     uint32_t isn[HOSTS];
     int64_t latency, timeout; /* ns: each way; longest time without an event */
-    int textbook;             /* `stack textbook`: the TCP of the books; else the kernel's defaults */
+    int textbook; /* `stack textbook`: the TCP of the books; else the kernel's defaults */
     struct command commands[HOSTS];
     struct setting *settings;
     long setting_count, setting_room;

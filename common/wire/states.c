@@ -12,8 +12,8 @@
 
 /* The kernel's numbers (include/net/tcp_states.h) in the order of the enum there. */
 static const enum state by_kernel_number[] = {
-    S_NONE, ESTABLISHED, SYN_SENT,   SYN_RCVD, FIN_WAIT_1, FIN_WAIT_2, TIME_WAIT,
-    CLOSED, CLOSE_WAIT,  LAST_ACK,   LISTEN,   CLOSING,    SYN_RCVD};
+    S_NONE, ESTABLISHED, SYN_SENT, SYN_RCVD, FIN_WAIT_1, FIN_WAIT_2, TIME_WAIT,
+    CLOSED, CLOSE_WAIT,  LAST_ACK, LISTEN,   CLOSING,    SYN_RCVD};
 
 static int ask(int diag, unsigned char family) {
     struct {
@@ -88,7 +88,8 @@ int states_read(int diag, struct endpoint *rows, int room) {
             return -1;
         while (done == 0)
             done = read_part(diag, rows, room, &count);
-        if (done < 0 && !(families[i] == AF_INET6 && errno == ENOENT)) /* a kernel without IPv6 */
+        if (done < 0 &&
+            !(families[i] == AF_INET6 && errno == ENOENT)) /* a kernel without IPv6 */
             return -1;
     }
     return count;

@@ -101,7 +101,8 @@ static char stat_state(const struct task *task, unsigned long *ticks) {
     const char *p = strrchr(text, ')'); /* a program's name may have brackets in it */
     if (p == NULL || p[1] == '\0')
         return 'X';
-    if (sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+    if (sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+               &system) != 2)
         user = system = 0;
     *ticks = user + system;
     return p[2];
@@ -143,8 +144,8 @@ int tasks_alive(const struct tasks *t, int host) {
 const char *tasks_where(const struct tasks *t, int host, char *text, size_t size) {
     const struct program *program = &t->programs[host];
     snprintf(text, size, "%s %s", host_names[host],
-             program->pid == 0   ? "was not started"
-             : program->running ? "is at work, in no socket call"
+             program->pid == 0  ? "was not started"
+             : program->running ? "is in no socket call"
                                 : "has ended");
     for (int i = 0; i < t->count; i++)
         if (t->tasks[i].host == host && t->tasks[i].call != NO_INDEX) {
@@ -152,7 +153,8 @@ const char *tasks_where(const struct tasks *t, int host, char *text, size_t size
             if (e->fd == NO_INDEX)
                 snprintf(text, size, "%s waits in %s()", host_names[host], e->name);
             else
-                snprintf(text, size, "%s waits in %s(%d)", host_names[host], e->name, e->fd);
+                snprintf(text, size, "%s waits in %s(%d)", host_names[host], e->name,
+                         e->fd);
         }
     return text;
 }
@@ -263,7 +265,8 @@ static void call_entered(struct tasks *t, struct task *task,
         t->waits[task->host] = 1;
 }
 
-static void call_left(struct tasks *t, struct task *task, const struct ptrace_syscall_info *info) {
+static void call_left(struct tasks *t, struct task *task,
+                      const struct ptrace_syscall_info *info) {
     char result[CALL_RESULT];
     if (task->call != NO_INDEX && is_restart(info->exit.rval)) {
         task->restarting = 1;
@@ -280,14 +283,14 @@ static void call_left(struct tasks *t, struct task *task, const struct ptrace_sy
         t->has_socket[task->host] = 1;
     }
     t->call_ended(t->ear, task->host);
-    log_return(t, task, call_result(info->exit.rval, info->exit.is_error, result, sizeof result));
+    log_return(t, task,
+               call_result(info->exit.rval, info->exit.is_error, result, sizeof result));
 }
 
 static void at_call(struct tasks *t, struct task *task) {
     struct ptrace_syscall_info info;
     memset(&info, 0, sizeof info);
-    if (!task->execed ||
-        ptrace(PTRACE_GET_SYSCALL_INFO, task->id, sizeof info, &info) < 0)
+    if (!task->execed || ptrace(PTRACE_GET_SYSCALL_INFO, task->id, sizeof info, &info) < 0)
         return;
     if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
         call_entered(t, task, &info);
@@ -298,7 +301,8 @@ static void at_call(struct tasks *t, struct task *task) {
 /* ---- what waitpid() tells ---------------------------------------------------------------------- */
 
 static void go_on(pid_t id, int signal) {
-    ptrace(PTRACE_SYSCALL, id, NULL, (void *)(long)signal); /* fails only if it was killed */
+    ptrace(PTRACE_SYSCALL, id, NULL,
+           (void *)(long)signal); /* fails only if it was killed */
 }
 
 static void process_ended(struct tasks *t, struct task *task, int status) {
@@ -361,7 +365,8 @@ static void task_stopped(struct tasks *t, struct task *task, int status) {
         at_call(t, task);
         signal = 0;
     } else if (event == PTRACE_EVENT_STOP) {
-        if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) {
+        if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
+            signal == SIGTTOU) {
             ptrace(PTRACE_LISTEN, id, NULL, NULL); /* stopped by a signal, and stays so */
             return;
         }
@@ -423,10 +428,11 @@ static void become(const struct host *host, const char *path, char *const argv[]
     char byte, options[400];
     const char *asan = getenv("ASAN_OPTIONS");
     /* LeakSanitizer is itself a tracer, and ends a program that has one already. */
-    snprintf(options, sizeof options, "%s%sdetect_leaks=0", asan ? asan : "", asan ? ":" : "");
-    if (setns(host->namespace, CLONE_NEWNET) < 0 || dup2(input, 0) < 0 || dup2(output[0], 1) < 0 ||
-        dup2(output[1], 2) < 0 || setenv("ASAN_OPTIONS", options, 1) < 0 ||
-        read(go, &byte, 1) != 1)
+    snprintf(options, sizeof options, "%s%sdetect_leaks=0", asan ? asan : "",
+             asan ? ":" : "");
+    if (setns(host->namespace, CLONE_NEWNET) < 0 || dup2(input, 0) < 0 ||
+        dup2(output[0], 1) < 0 || dup2(output[1], 2) < 0 ||
+        setenv("ASAN_OPTIONS", options, 1) < 0 || read(go, &byte, 1) != 1)
         _exit(126);
     /* The program begins with three descriptors: its first socket is 3, whatever we have open. */
     syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
@@ -450,10 +456,12 @@ static int open_pipe(int ends[2]) {
     return pipe2(ends, O_CLOEXEC);
 }
 
-int tasks_start(struct tasks *t, int number, const struct host *host, char *const argv[], int input,
-                struct trouble *trouble) {
-    enum { OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
-                     PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL };
+int tasks_start(struct tasks *t, int number, const struct host *host, char *const argv[],
+                int input, struct trouble *trouble) {
+    enum {
+        OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+                  PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL
+    };
     struct program *program = &t->programs[number];
     char path[4096];
     int go[2], out[2], err[2];

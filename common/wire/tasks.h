@@ -19,9 +19,9 @@ struct call_kind;
 struct task { /* one thread of one process */
     pid_t id;
     int host;
-    int stat;      /* /proc/ID/stat, kept open */
-    int execed;    /* it is the program now, and not yet our own child before exec */
-    long call;     /* index of the EV_CALL it is in, or NO_INDEX */
+    int stat;   /* /proc/ID/stat, kept open */
+    int execed; /* it is the program now, and not yet our own child before exec */
+    long call;  /* index of the EV_CALL it is in, or NO_INDEX */
     const struct call_kind *kind;
     uint64_t number;
     uint64_t args[6];
@@ -33,7 +33,7 @@ struct task { /* one thread of one process */
 struct program { /* the one command of a host */
     pid_t pid;   /* 0: not started */
     int running;
-    int killed; /* by us, as the scene wanted */
+    int killed;    /* by us, as the scene wanted */
     int output[2]; /* read ends of its standard output and error */
     char line[2][OUTPUT_LINE];
     size_t line_length[2];
@@ -43,22 +43,24 @@ struct program { /* the one command of a host */
 
 struct tasks {
     struct log *log;
-    int64_t (*now)(void *ear);             /* ns since the log began */
-    void (*call_ended)(void *ear, int host); /* look at what the call did, before its return is logged */
+    int64_t (*now)(void *ear); /* ns since the log began */
+    void (*call_ended)(
+        void *ear, int host); /* look at what the call did, before its return is logged */
     void *ear;
     struct task tasks[MAX_TASKS];
     int count;
     struct program programs[HOSTS];
     unsigned long *sockets; /* inode numbers of all Internet sockets seen so far */
     long socket_count, socket_room;
-    int has_socket[HOSTS];  /* a socket of this host is bound, listening or connecting */
-    int waits[HOSTS];       /* this host's program has reached a call that waits for the network */
+    int has_socket[HOSTS]; /* a socket of this host is bound, listening or connecting */
+    int waits
+        [HOSTS]; /* this host's program has reached a call that waits for the network */
 };
 
 /* Starts argv (argv[0] is a path or found in PATH) on the host, with `input` as its standard input.
  * Returns 0, or -1 with *trouble filled in. */
-int tasks_start(struct tasks *t, int number, const struct host *host, char *const argv[], int input,
-                struct trouble *trouble);
+int tasks_start(struct tasks *t, int number, const struct host *host, char *const argv[],
+                int input, struct trouble *trouble);
 
 /* Deals with one thing that a traced process has come to, if there is one. Returns 1, or 0 when there
  * is nothing at this moment. Never waits. */

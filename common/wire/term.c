@@ -8,15 +8,28 @@ enum { TIME_COLUMNS = 8, LEAST_COLUMNS = 80, MOST_COLUMNS = 300, LEAST_CABLE = 3
 
 enum paint { PLAIN, DIM, BOLD, STATE, LOST_PAINT, AGAIN, NOTE, PAINTS };
 
-static const char *const paint_codes[PAINTS] = {"",           "\033[2m",  "\033[1m", "\033[1;32m",
-                                                "\033[1;31m", "\033[33m", "\033[36m"};
+static const char *const paint_codes[PAINTS] = {
+    "", "\033[2m", "\033[1m", "\033[1;32m", "\033[1;31m", "\033[33m", "\033[36m"};
 
-enum glyph { G_DOWN, G_ACROSS, G_RIGHT, G_LEFT, G_TURN_DOWN_R, G_TURN_ACROSS_R, G_TURN_DOWN_L,
-             G_TURN_ACROSS_L, G_CROSS, G_LOST, G_DOT, G_ELLIPSIS, GLYPHS };
+enum glyph {
+    G_DOWN,
+    G_ACROSS,
+    G_RIGHT,
+    G_LEFT,
+    G_TURN_DOWN_R,
+    G_TURN_ACROSS_R,
+    G_TURN_DOWN_L,
+    G_TURN_ACROSS_L,
+    G_CROSS,
+    G_LOST,
+    G_DOT,
+    G_ELLIPSIS,
+    GLYPHS
+};
 
 static const char *const glyphs[GLYPHS][2] = {
-    {"│", "|"}, {"─", "-"}, {"▶", ">"}, {"◀", "<"}, {"╮", "."}, {"╰", "'"}, {"╭", "."},
-    {"╯", "'"}, {"┼", "+"}, {"╳", "X"}, {"●", "*"}, {"…", "~"}};
+    {"│", "|"}, {"─", "-"}, {"▶", ">"}, {"◀", "<"}, {"╮", "."}, {"╰", "'"},
+    {"╭", "."}, {"╯", "'"}, {"┼", "+"}, {"╳", "X"}, {"●", "*"}, {"…", "~"}};
 
 struct cell {
     const char *glyph; /* one column wide, or NULL for letter */
@@ -37,8 +50,8 @@ static void line_clear(struct line *line) {
     line->used = 0;
 }
 
-static void put_glyph(const struct term *term, struct line *line, int column, enum glyph glyph,
-                      enum paint paint) {
+static void put_glyph(const struct term *term, struct line *line, int column,
+                      enum glyph glyph, enum paint paint) {
     if (column < 0 || column >= MOST_COLUMNS)
         return;
     line->cells[column] =
@@ -60,7 +73,8 @@ static void put_text(struct line *line, int column, const char *text, enum paint
 static void print_line(const struct term *term, const struct line *line) {
     int end = line->used;
     enum paint now = PLAIN;
-    while (end > 0 && line->cells[end - 1].glyph == NULL && line->cells[end - 1].letter == ' ')
+    while (end > 0 && line->cells[end - 1].glyph == NULL &&
+           line->cells[end - 1].letter == ' ')
         end--;
     for (int i = 0; i < end; i++) {
         const struct cell *c = &line->cells[i];
@@ -148,8 +162,8 @@ static void wrap(const char *text, int width, void (*take)(struct term *, const 
 }
 
 static void queue_note(struct term *term, const char *text) {
-    term->note_lines =
-        log_room(term->note_lines, term->note_count, &term->note_room, sizeof *term->note_lines);
+    term->note_lines = log_room(term->note_lines, term->note_count, &term->note_room,
+                                sizeof *term->note_lines);
     char *copy = malloc(strlen(text) + 1);
     if (copy)
         term->note_lines[term->note_count++] = strcpy(copy, text);
@@ -158,17 +172,15 @@ static void queue_note(struct term *term, const char *text) {
 /* The next line of an explanation, beside the ladder. */
 static void note_beside(struct term *term, struct line *line) {
     if (term->beside && term->note_next < term->note_count)
-        put_text(line, term->columns - term->beside, term->note_lines[term->note_next++], NOTE);
+        put_text(line, term->columns - term->beside, term->note_lines[term->note_next++],
+                 NOTE);
 }
 
+/* Below its row an explanation has the line for itself. */
 static void print_note_below(struct term *term, const char *text) {
     struct line line;
     line_clear(&line);
-    put_glyph(term, &line, left_bar(term), G_DOWN, DIM);
-    put_glyph(term, &line, right_bar(term), G_DOWN, DIM);
-    put_text(&line, TIME_COLUMNS, text, NOTE);
-    for (int i = TIME_COLUMNS + (int)strlen(text); i < TIME_COLUMNS + (int)strlen(text) + 1; i++)
-        put_text(&line, i, " ", PLAIN);
+    put_text(&line, TIME_COLUMNS + 2, text, NOTE);
     print_line(term, &line);
 }
 
@@ -179,8 +191,8 @@ static void put_bars(struct term *term, struct line *line, const struct row *row
     put_glyph(term, line, right_bar(term), G_DOWN, DIM);
     for (int i = 0; i < TRACKS; i++)
         if (row->live & 1u << i)
-            put_glyph(term, line, track_column(term, i, (row->live_from_server >> i) & 1), G_DOWN,
-                      DIM);
+            put_glyph(term, line, track_column(term, i, (row->live_from_server >> i) & 1),
+                      G_DOWN, DIM);
 }
 
 /* A lane's text beside its bar: the client's ends there, the server's begins there. What is longer
@@ -217,7 +229,8 @@ static void put_lane(struct term *term, struct line *line, const struct row *row
     if (mark)
         put_glyph(term, line, column + (int)strlen(text) + 1, G_ELLIPSIS, paint);
     if (lane->kind == LANE_STATE)
-        put_glyph(term, line, host == CLIENT ? left_bar(term) : right_bar(term), G_DOT, STATE);
+        put_glyph(term, line, host == CLIENT ? left_bar(term) : right_bar(term), G_DOT,
+                  STATE);
 }
 
 static void put_rest(struct term *term, struct line *line, int host, const char *rest) {
@@ -228,10 +241,10 @@ static void put_rest(struct term *term, struct line *line, int host, const char 
 
 static const char *frame_mark(const struct row *row, const struct logged_frame *frame) {
     int arrives = row->crossing == ARRIVES;
-    return row->damaged                 ? " damaged"
-           : row->copy                  ? " copy"
+    return row->damaged               ? " damaged"
+           : row->copy                ? " copy"
            : frame->again && !arrives ? " again"
-                                        : "";
+                                      : "";
 }
 
 /* What the frame is called on its line, in at most `room` columns. */
@@ -243,8 +256,10 @@ static void frame_label(const struct log *log, const struct row *row, int room,
         snprintf(mark, sizeof mark, " [%ld]", frame->connection + 1);
     strcat(mark, frame_mark(row, frame));
     log_frame_text(frame, full, sizeof full);
-    if ((int)(strlen(full) + strlen(mark)) > room && (ack = strstr(full, " ack=")) != NULL) {
-        char *end = ack + 1 + strcspn(ack + 1, " "); /* what it acknowledges is the least of it */
+    if ((int)(strlen(full) + strlen(mark)) > room &&
+        (ack = strstr(full, " ack=")) != NULL) {
+        char *end =
+            ack + 1 + strcspn(ack + 1, " "); /* what it acknowledges is the least of it */
         memmove(ack, end, strlen(end) + 1);
     }
     snprintf(text, EVENT_TEXT, "%s%s", full, mark);
@@ -253,8 +268,8 @@ static void frame_label(const struct log *log, const struct row *row, int room,
 }
 
 /* A horizontal line from column a to b; tracks that it meets are crossed. */
-static void put_across(struct term *term, struct line *line, const struct row *row, int a, int b,
-                       enum paint paint) {
+static void put_across(struct term *term, struct line *line, const struct row *row, int a,
+                       int b, enum paint paint) {
     for (int c = a; c <= b; c++)
         put_glyph(term, line, c, G_ACROSS, paint);
     for (int i = 0; i < TRACKS; i++)
@@ -265,8 +280,8 @@ static void put_across(struct term *term, struct line *line, const struct row *r
         }
 }
 
-static void put_label(struct line *line, const struct row *row, const struct log *log, int a,
-                      int b, enum paint paint) {
+static void put_label(struct line *line, const struct row *row, const struct log *log,
+                      int a, int b, enum paint paint) {
     char text[EVENT_TEXT];
     int room = b - a + 1 - 4;
     frame_label(log, row, room, text);
@@ -290,20 +305,24 @@ static int turn_column(const struct term *term, const struct row *row) {
 /* From the sender's bar to the turn, with the frame's name on it. */
 static void put_departure(struct term *term, struct line *line, const struct row *row,
                           const struct log *log, enum paint paint, enum paint label) {
-    int first = cable_start(term), end = first + term->cable - 1, turn = turn_column(term, row);
-    int a = row->from == SERVER ? turn + 1 : first, b = row->from == SERVER ? end : turn - 1;
+    int first = cable_start(term), end = first + term->cable - 1,
+        turn = turn_column(term, row);
+    int a = row->from == SERVER ? turn + 1 : first,
+        b = row->from == SERVER ? end : turn - 1;
     put_across(term, line, row, a, b, paint);
     if (row->crossing == LOST_AT_ONCE)
         put_glyph(term, line, turn, G_LOST, LOST_PAINT);
     else
-        put_glyph(term, line, turn, row->from == SERVER ? G_TURN_DOWN_L : G_TURN_DOWN_R, paint);
+        put_glyph(term, line, turn, row->from == SERVER ? G_TURN_DOWN_L : G_TURN_DOWN_R,
+                  paint);
     put_label(line, row, log, a, b, label);
 }
 
 /* From the turn to the receiver's bar. What comes a second time, or damaged, is named again. */
 static void put_arrival(struct term *term, struct line *line, const struct row *row,
                         const struct log *log, enum paint paint, enum paint label) {
-    int first = cable_start(term), end = first + term->cable - 1, turn = turn_column(term, row);
+    int first = cable_start(term), end = first + term->cable - 1,
+        turn = turn_column(term, row);
     int server = row->from == SERVER;
     put_across(term, line, row, server ? first : turn + 1, server ? turn - 1 : end, paint);
     put_glyph(term, line, turn, server ? G_TURN_ACROSS_L : G_TURN_ACROSS_R, paint);
@@ -317,7 +336,8 @@ static void put_arrival(struct term *term, struct line *line, const struct row *
 
 static void put_frame(struct term *term, struct line *line, const struct row *row,
                       const struct log *log) {
-    int first = cable_start(term), end = first + term->cable - 1, server = row->from == SERVER;
+    int first = cable_start(term), end = first + term->cable - 1,
+        server = row->from == SERVER;
     if (row->crossing == NOTHING)
         return;
     const struct logged_frame *frame = &log->frames[row->frame];
@@ -335,7 +355,9 @@ static void put_frame(struct term *term, struct line *line, const struct row *ro
     case LOST_AT_ONCE:
     case DEPARTS: put_departure(term, line, row, log, paint, label); break;
     case ARRIVES: put_arrival(term, line, row, log, paint, label); break;
-    case LOST_LATER: put_glyph(term, line, turn_column(term, row), G_LOST, LOST_PAINT); break;
+    case LOST_LATER:
+        put_glyph(term, line, turn_column(term, row), G_LOST, LOST_PAINT);
+        break;
     }
 }
 
@@ -391,13 +413,14 @@ void term_rows(struct term *term, const struct rows *rows, const struct log *log
             flush_notes(term, row);
             for (int i = 0; i < row->note_count; i++)
                 if (scene->expectations[row->notes[i]].text)
-                    wrap(scene->expectations[row->notes[i]].text, term->beside, queue_note, term);
+                    wrap(scene->expectations[row->notes[i]].text, term->beside, queue_note,
+                         term);
         }
         draw_row(term, row, log);
         for (int i = 0; texts && !term->beside && i < row->note_count; i++)
             if (scene->expectations[row->notes[i]].text)
-                wrap(scene->expectations[row->notes[i]].text, term->columns - TIME_COLUMNS - 2,
-                     print_note_below, term);
+                wrap(scene->expectations[row->notes[i]].text,
+                     term->columns - TIME_COLUMNS - 4, print_note_below, term);
     }
     fflush(term->out);
 }
@@ -411,7 +434,8 @@ static void print_plain(struct term *term, const char *text) {
     print_line(term, &line);
 }
 
-void term_heading(struct term *term, const struct scene *scene, const char *const labels[HOSTS]) {
+void term_heading(struct term *term, const struct scene *scene,
+                  const char *const labels[HOSTS]) {
     struct line line;
     line_clear(&line);
     if (scene->title)

@@ -27,7 +27,8 @@ struct term {
 void term_init(struct term *term, FILE *out, int columns, int ascii, int colour);
 
 /* The title, the figure's name and the hosts. `labels` stand under the host names. */
-void term_heading(struct term *term, const struct scene *scene, const char *const labels[HOSTS]);
+void term_heading(struct term *term, const struct scene *scene,
+                  const char *const labels[HOSTS]);
 
 /* Draws the rows from term->drawn up to `end`. */
 void term_rows(struct term *term, const struct rows *rows, const struct log *log,
