@@ -12,6 +12,7 @@ CC       ?= cc
 CFLAGS   ?= -O2 -g
 WARNINGS := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR)
 B        := build
+MAKEFLAGS += --jobs=$(shell nproc 2>/dev/null || echo 2)
 
 LESSONS  := 01-socket-basics 02-tcp-echo 03-udp-echo 04-handshake-trace 05-close-states 06-retransmit
 SOURCES  := $(wildcard $(addsuffix /*.c,$(LESSONS)))
@@ -48,7 +49,7 @@ $(WINDOWS): $(B)/windows/%.exe: %.c Makefile
 	$(MINGW) $(WARNINGS) -O2 -D_WIN32_WINNT=0x0A00 -DNTDDI_VERSION=0x0A000006 \
 	    -D__USE_MINGW_ANSI_STDIO=1 -MMD -MP -o $@ $< -lws2_32 -liphlpapi
 
-demo: all
+demo: $(B)/wire $(B)/02-tcp-echo/server $(B)/02-tcp-echo/client
 	@$(B)/wire 04-handshake-trace/three-way-handshake.scene
 
 test: all

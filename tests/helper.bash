@@ -11,6 +11,7 @@
 #
 # Everything started is ended, by its pid, in teardown.
 
+bats_require_minimum_version 1.5.0
 ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 RUNNER=()
 EXE=

@@ -29,6 +29,8 @@
 
 enum {
     MAX_FRAMES = 1000000,
+    STEPS_AT_ONCE = 64,
+    MAX_STARTS = 8,              /* of one host, by rules */
     IDLE_LOOK_NS = 20 * 1000000, /* states may change by a kernel's timer alone */
     SETTLE_LIMIT_NS =
         2000 * 1000000, /* a program that never sleeps is waited for so long */
@@ -62,6 +64,7 @@ struct stage {
     long events_printed;
     int start_next[HOSTS]; /* actions that rules have asked for */
     int kill_next[HOSTS];
+    int starts[HOSTS];   /* how often each program was started */
     const char *failure; /* why the playing ended early */
 };
 
@@ -367,6 +370,11 @@ static void wait_a_moment(void) {
 
 static int start(struct stage *s, int host) {
     struct trouble trouble;
+    if (++s->starts[host] > MAX_STARTS) {
+        s->failure =
+            "a rule starts a program again and again; #1 behind its event means once";
+        return -1;
+    }
     int input =
         s->options->inherit_input && host == CLIENT ? dup(0) : open("/dev/null", O_RDONLY);
     int failed =
@@ -405,17 +413,20 @@ static void settle(struct stage *s) {
     int64_t limit = now(s) + SETTLE_LIMIT_NS;
     tasks_wait_begins(&s->tasks);
     while (!interrupted && !s->failure) {
-        int moved = 0;
-        while (tasks_step(&s->tasks))
-            moved = 1;
-        if (act(s) || moved)
+        int steps = 0;
+        while (steps < STEPS_AT_ONCE && tasks_step(&s->tasks))
+            steps++;
+        if (act(s))
             continue;
-        if (tasks_asleep(&s->tasks) || now(s) > limit) {
-            if (collect(s) || tasks_step(&s->tasks) || act(s))
+        enum rest rest =
+            steps == 0 || steps == STEPS_AT_ONCE ? tasks_rest(&s->tasks) : AT_WORK;
+        if (rest != AT_WORK || now(s) > limit) {
+            if (collect(s) || act(s) || (rest == ASLEEP && tasks_step(&s->tasks)))
                 continue;
             break;
         }
-        wait_a_moment();
+        if (steps == 0)
+            wait_a_moment();
     }
     tasks_read_output(&s->tasks);
     tasks_mark_blocked(&s->tasks);

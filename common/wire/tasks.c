@@ -18,7 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BUSY_TICKS = 20 }; /* of 10 ms: a program that computes so long is not waited for */
+enum {                  /* a program that does so much without waiting is not waited for */
+       BUSY_TICKS = 20, /* CPU time, of 10 ms */
+       BUSY_CALLS = 20, /* the same call, each time told "not now" (EAGAIN) */
+};
 
 static void event_begin(struct tasks *t, struct event *e, enum event_kind kind, int host) {
     memset(e, 0, sizeof *e);
@@ -113,7 +116,8 @@ void tasks_wait_begins(struct tasks *t) {
         stat_state(&t->tasks[i], &t->tasks[i].ticks_before);
 }
 
-int tasks_asleep(struct tasks *t) {
+enum rest tasks_rest(struct tasks *t) {
+    enum rest rest = ASLEEP;
     for (int i = 0; i < t->count; i++) {
         struct task *task = &t->tasks[i];
         unsigned long ticks = 0;
@@ -122,10 +126,12 @@ int tasks_asleep(struct tasks *t) {
         char state = stat_state(task, &ticks);
         if (state == 'S' || state == 'T' || state == 'X')
             continue;
-        if (state != 'R' || ticks - task->ticks_before < BUSY_TICKS)
-            return 0; /* runs, or is in a stop of ours (t), or ends (Z), or reads a disk (D) */
+        /* it runs (R), is in a stop of ours (t), ends (Z), or reads a disk (D) */
+        if (ticks - task->ticks_before < BUSY_TICKS && task->asks_again < BUSY_CALLS)
+            return AT_WORK;
+        rest = BUSY;
     }
-    return 1;
+    return rest;
 }
 
 void tasks_mark_blocked(struct tasks *t) {
@@ -229,25 +235,22 @@ static int concerns_sockets(const struct tasks *t, const struct task *task,
     }
 }
 
-static void call_entered(struct tasks *t, struct task *task,
-                         const struct ptrace_syscall_info *info) {
-    int same = info->entry.nr == SYS_restart_syscall ||
-               (info->entry.nr == task->number &&
-                memcmp(task->args, info->entry.args, sizeof task->args) == 0);
-    if (task->restarting && task->call != NO_INDEX) {
-        if (same)
-            return; /* the kernel goes on with the call after the signal */
-        if (info->entry.nr == SYS_rt_sigreturn)
-            return;
-        log_return(t, task, "EINTR");
-    }
-    task->restarting = 0;
-    task->number = info->entry.nr;
-    memcpy(task->args, info->entry.args, sizeof task->args);
-    task->kind = call_find(task->number);
-    if (task->kind == NULL || !concerns_sockets(t, task, task->kind))
-        return;
+static int same_call(const struct task *task, const struct ptrace_syscall_info *info) {
+    return info->entry.nr == task->number &&
+           memcmp(task->args, info->entry.args, sizeof task->args) == 0;
+}
 
+/* A server counts as ready once it does something that waits for the network. */
+static int is_waiting_kind(const struct call_kind *kind) {
+    switch (kind->shape) {
+    case SHAPE_SOCKET: return 0;
+    case SHAPE_ADDRESS: return strcmp(kind->name, "connect") == 0;
+    case SHAPE_PLAIN: return !kind->minor;
+    default: return 1;
+    }
+}
+
+static void log_call(struct tasks *t, struct task *task) {
     char args[100];
     struct event e;
     event_begin(t, &e, EV_CALL, task->host);
@@ -258,11 +261,30 @@ static void call_entered(struct tasks *t, struct task *task,
     e.args = args[0] ? args : NULL;
     e.minor = task->kind->minor;
     task->call = log_add(t->log, &e);
-    if (task->kind->shape != SHAPE_SOCKET && task->kind->shape != SHAPE_ADDRESS &&
-        !(task->kind->minor && task->kind->shape == SHAPE_PLAIN))
+    if (is_waiting_kind(task->kind))
         t->waits[task->host] = 1;
-    if (strcmp(task->kind->name, "connect") == 0)
-        t->waits[task->host] = 1;
+}
+
+static void call_entered(struct tasks *t, struct task *task,
+                         const struct ptrace_syscall_info *info) {
+    if (task->restarting && task->call != NO_INDEX) {
+        /* after a signal the kernel goes on with the call, or the program's handler runs first */
+        if (info->entry.nr == SYS_restart_syscall || info->entry.nr == SYS_rt_sigreturn ||
+            same_call(task, info))
+            return;
+        log_return(t, task, "EINTR");
+    }
+    task->restarting = 0;
+    /* The same call that has just said "not now", asked again: told of only if the answer changes. */
+    task->asks_again =
+        task->would_block && same_call(task, info) ? task->asks_again + 1 : 0;
+    task->number = info->entry.nr;
+    memcpy(task->args, info->entry.args, sizeof task->args);
+    task->kind = call_find(task->number);
+    if (task->kind && !concerns_sockets(t, task, task->kind))
+        task->kind = NULL;
+    if (task->kind && !task->asks_again)
+        log_call(t, task);
 }
 
 static void call_left(struct tasks *t, struct task *task,
@@ -273,11 +295,16 @@ static void call_left(struct tasks *t, struct task *task,
         return;
     }
     task->restarting = 0;
-    if (task->call == NO_INDEX) {
+    task->would_block = task->kind && info->exit.is_error && info->exit.rval == -EAGAIN;
+    if (task->kind == NULL) {
         if (task->number == SYS_write || task->number == SYS_writev)
             read_output(t, task->host);
         return;
     }
+    if (task->asks_again && task->would_block)
+        return;
+    if (task->call == NO_INDEX)
+        log_call(t, task);
     if (!info->exit.is_error && call_makes_descriptor(task->kind)) {
         remember_socket(t, socket_inode(task->id, (int)info->exit.rval));
         t->has_socket[task->host] = 1;

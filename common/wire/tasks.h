@@ -25,8 +25,10 @@ struct task { /* one thread of one process */
     const struct call_kind *kind;
     uint64_t number;
     uint64_t args[6];
-    int restarting; /* a signal interrupted the call; the kernel may enter it again */
-    int stopped;    /* by ptrace, waiting until its parent has told of it */
+    int restarting;  /* a signal interrupted the call; the kernel may enter it again */
+    int stopped;     /* by ptrace, waiting until its parent has told of it */
+    int would_block; /* its last call came back with EAGAIN */
+    long asks_again; /* how often it has made that same call again */
     unsigned long ticks_before; /* CPU time when the present wait began, in clock ticks */
 };
 
@@ -66,9 +68,10 @@ int tasks_start(struct tasks *t, int number, const struct host *host, char *cons
  * is nothing at this moment. Never waits. */
 int tasks_step(struct tasks *t);
 
-/* True when no process can go on by itself: each sleeps in a call. One that only computes counts as
- * asleep once it has used 200 ms of CPU time since tasks_wait_begins(). */
-int tasks_asleep(struct tasks *t);
+/* Whether any process can go on by itself. ASLEEP: each one sleeps in a call. BUSY: all others do, and
+ * one only computes (200 ms of CPU time since tasks_wait_begins()), or asks again and again. */
+enum rest { AT_WORK, ASLEEP, BUSY };
+enum rest tasks_rest(struct tasks *t);
 void tasks_wait_begins(struct tasks *t);
 
 /* Marks the calls that processes are in now as blocked. */
