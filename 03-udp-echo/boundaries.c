@@ -59,7 +59,7 @@ static ssize_t receive_short(socket_t receiver, char *into) {
     ssize_t size = recv(receiver, into, SMALL_ROOM, 0);
     if (size < 0 && net_error() == NET_E(MSGSIZE)) {
         size = SMALL_ROOM;
-        printf("recv  fails: %s (%s), and has filled the %d bytes\n",
+        printf("recv    fails: %s (%s), and has filled the %d bytes\n",
                net_error_text(NET_E(MSGSIZE)), net_error_name(NET_E(MSGSIZE)), SMALL_ROOM);
     }
     return size;

@@ -122,10 +122,12 @@ int main(int argc, char **argv) {
     socket_t s = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
     if (s == NO_SOCKET) {
         net_perror(net_error(), "listener: socket");
+        freeaddrinfo(address);
         return 1;
     }
     if (bind(s, address->ai_addr, (socklen_t)address->ai_addrlen) < 0) {
         net_perror(net_error(), "listener: bind %s:%s", host, port);
+        freeaddrinfo(address);
         return 1;
     }
     freeaddrinfo(address);

@@ -5,7 +5,7 @@
  * Try it:    ./server                   listening on 127.0.0.1:7000
  *            in a second terminal:      ./client 127.0.0.1 7000 hello
  *                                       "hello" (5 bytes) came back, RTT 0.093 ms
- * Look for:  `ss -uan` or `netstat -an` shows one UDP socket, and never a second, however many
+ * Look for:  `ss -uan` or `netstat -an` shows one UDP socket, never a second, however many
  *            clients there are: no listen(), no accept(), no states.
  * See also:  client.c; ../02-tcp-echo/server.c, the same service over TCP.
  */
@@ -94,6 +94,7 @@ int main(int argc, char **argv) {
     socket_t s = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
     if (s == NO_SOCKET) {
         net_perror(net_error(), "server: socket");
+        freeaddrinfo(address);
         return 1;
     }
 
@@ -102,6 +103,7 @@ int main(int argc, char **argv) {
      * got. */
     if (bind(s, address->ai_addr, (socklen_t)address->ai_addrlen) < 0) {
         net_perror(net_error(), "server: bind %s:%s", host, port);
+        freeaddrinfo(address);
         return 1;
     }
     freeaddrinfo(address);
@@ -124,6 +126,8 @@ int main(int argc, char **argv) {
     (void)on_interrupt;
 #endif
 
+    /* A signal in the instant between the look at `stop` and recvfrom() is seen only when the next
+     * datagram comes, or the next Ctrl-C. */
     err = 0;
     while (!stop && err == 0)
         err = echo_one(s);

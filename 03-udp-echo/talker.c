@@ -44,6 +44,7 @@ int main(int argc, char **argv) {
     socket_t s = socket(peer->ai_family, peer->ai_socktype, peer->ai_protocol);
     if (s == NO_SOCKET) {
         net_perror(net_error(), "talker: socket");
+        freeaddrinfo(peer);
         return 1;
     }
 

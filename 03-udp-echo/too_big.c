@@ -85,6 +85,7 @@ int main(int argc, char **argv) {
     socket_t sender = socket(address->ai_family, SOCK_DGRAM, 0);
     if (receiver == NO_SOCKET || sender == NO_SOCKET) {
         net_perror(net_error(), "too_big: socket");
+        freeaddrinfo(address);
         return 1;
     }
     struct sockaddr_storage own;
@@ -93,6 +94,7 @@ int main(int argc, char **argv) {
         getsockname(receiver, (struct sockaddr *)&own, &length) < 0 ||
         connect(sender, (struct sockaddr *)&own, length) < 0) {
         net_perror(net_error(), "too_big: bind %s", host);
+        freeaddrinfo(address);
         return 1;
     }
     freeaddrinfo(address);

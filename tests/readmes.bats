@@ -74,7 +74,8 @@ tester() {
 @test "a command left running is compared too, and ended with its block" {
     write '$ echo up; sleep 0.2; echo again; echo $$ >'"$BATS_TEST_TMPDIR"'/pid; sleep 300; true &' up again '$ echo x' x
     tester
-    ! kill -0 "$(cat "$BATS_TEST_TMPDIR/pid")"
+    run kill -0 "$(cat "$BATS_TEST_TMPDIR/pid")"
+    [ "$status" = 1 ]
     write '$ echo down; sleep 300 &' up '$ echo x' x
     run tester
     [ "$status" = 1 ]
