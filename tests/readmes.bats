@@ -2,17 +2,11 @@
 
 load helper
 
-setup() {
-    case ${SUITE:-native} in
-    native) ;;
-    *) skip "not on Windows and not under sanitizers: READMEs show the native programs" ;;
-    esac
-}
-
 # Blocks that need the wire are run last, so that without one the others are tested all the same.
 shows_what_comes() {
-    cd "$ROOT"
-    [ -e "$1" ] || skip "$1 is not written yet"
+    [ "${SUITE:-native}" = native ] ||
+        skip "not on Windows and not under sanitizers: READMEs show the native programs"
+    cd "$ROOT" || return 1
     tests/readme-run "$1" plain 3>&-
     if grep -qE '^ *\$ .*(build/wire|make demo)' "$1"; then
         need_wire
@@ -20,18 +14,16 @@ shows_what_comes() {
     fi
 }
 
-@test "README.md shows what comes" { shows_what_comes README.md; }
-@test "01-socket-basics/README.md shows what comes" { shows_what_comes 01-socket-basics/README.md; }
-@test "02-tcp-echo/README.md shows what comes" { shows_what_comes 02-tcp-echo/README.md; }
 @test "03-udp-echo/README.md shows what comes" { shows_what_comes 03-udp-echo/README.md; }
-@test "04-handshake-trace/README.md shows what comes" { shows_what_comes 04-handshake-trace/README.md; }
-@test "05-close-states/README.md shows what comes" { shows_what_comes 05-close-states/README.md; }
-@test "06-retransmit/README.md shows what comes" { shows_what_comes 06-retransmit/README.md; }
 
 @test "no README is left out of these tests" {
     cd "$ROOT"
     for file in README.md [0-9]*/README.md; do
-        [ ! -e "$file" ] || grep -q "shows_what_comes $file;" tests/readmes.bats
+        [ ! -e "$file" ] || grep -qF "{ shows_what_comes $file; }" tests/readmes.bats || {
+            echo "to be added to tests/readmes.bats:"
+            echo "@test \"$file shows what comes\" { shows_what_comes $file; }"
+            return 1
+        }
     done
 }
 
