@@ -1,4 +1,4 @@
-/* boundaries.c - datagrams keep their boundaries: as many receives as sends, of like sizes.
+/* boundaries.c - datagrams keep their boundaries: one receive for each send, of its size.
  *
  * Usage:     boundaries
  * Compile:   cc -o boundaries boundaries.c (Windows: add -lws2_32)
@@ -50,8 +50,7 @@ static int equal_sizes(socket_t sender, socket_t receiver) {
     return equal == SENDS && net_would_block(err) ? 0 : -1;
 }
 
-/* Receives into SMALL_ROOM bytes of `into`, and says how the system reports what did not
- * fit. */
+/* Receives into SMALL_ROOM bytes, and says how the system reports what did not fit. */
 static ssize_t receive_short(socket_t receiver, char *into) {
 #ifdef _WIN32
     /* Winsock fills the buffer and calls the rest an error. */
@@ -69,14 +68,14 @@ static ssize_t receive_short(socket_t receiver, char *into) {
     struct iovec room = {.iov_base = into, .iov_len = SMALL_ROOM};
     struct msghdr message = {.msg_iov = &room, .msg_iovlen = 1};
     ssize_t size = recvmsg(receiver, &message, 0);
-    printf("recvmsg returns %lld, MSG_TRUNC is %s\n", (long long)size,
-           size >= 0 && (message.msg_flags & MSG_TRUNC) ? "set" : "not set");
+    if (size >= 0)
+        printf("recvmsg returns %lld, MSG_TRUNC is %s\n", (long long)size,
+               message.msg_flags & MSG_TRUNC ? "set" : "not set");
     return size;
 #endif
 }
 
-/* A short buffer loses the rest of a datagram for good: the next receive has the next one.
- * */
+/* A short buffer loses the rest of a datagram for good: next comes the next one. */
 static int short_buffer(socket_t sender, socket_t receiver) {
     static const char next[] = "next";
     char room[SMALL_ROOM + 1] = "";
@@ -93,11 +92,11 @@ static int short_buffer(socket_t sender, socket_t receiver) {
     }
     /* The plain call, as most programs have it. */
     ssize_t size = recv(receiver, room, SMALL_ROOM, 0);
-    printf("recv    returns %lld", (long long)size);
     if (size < 0)
-        printf(": %s\n", net_error_name(net_error()));
+        printf("recv    fails: %s\n", net_error_name(net_error()));
     else
-        printf(", and no word of the other %lld\n", 1000 - (long long)size);
+        printf("recv    returns %lld, and no word of the other %lld\n", (long long)size,
+               1000 - (long long)size);
     memset(room, 0, sizeof room);
     size = recv(receiver, room, SMALL_ROOM, 0);
     printf("recv    returns %lld: \"%s\"\n", (long long)size, room);
@@ -131,11 +130,11 @@ int main(int argc, char **argv) {
     socklen_t length = sizeof own;
     if (bind(receiver, (struct sockaddr *)&own, length) < 0 ||
         getsockname(receiver, (struct sockaddr *)&own, &length) < 0 ||
-        connect(sender, (struct sockaddr *)&own, length) < 0) {
+        connect(sender, (struct sockaddr *)&own, length) < 0 ||
+        net_timeout(receiver, SO_RCVTIMEO, LIMIT_MS) < 0) {
         net_perror(net_error(), "boundaries: bind, connect");
         return 1;
     }
-    net_timeout(receiver, SO_RCVTIMEO, LIMIT_MS);
 
     int failed = equal_sizes(sender, receiver) < 0;
     if (!failed)

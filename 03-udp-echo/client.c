@@ -17,8 +17,8 @@
 
 enum {
     LARGEST = 64 * 1024, /* no datagram is larger: see too_big.c */
-    TIMEOUT_MS = 500, /* how long one try waits: more than a round trip round the world */
-    TRIES = 3         /* how often the same message is sent before it is given up */
+    TIMEOUT_MS = 500,    /* how long one try waits: a round trip round the world is less */
+    TRIES = 3            /* how often the same message is sent before it is given up */
 };
 
 enum outcome { ANSWERED, NO_ANSWER, REFUSED, FAILED };
@@ -42,7 +42,8 @@ static enum outcome await_echo(socket_t s, const char *peer, const char *message
         if (left_ms <= 0)
             return NO_ANSWER;
         /* Without a limit a lost datagram would hang us for ever: nobody reports a loss. */
-        net_timeout(s, SO_RCVTIMEO, left_ms);
+        if (net_timeout(s, SO_RCVTIMEO, left_ms) < 0)
+            return explain(net_error(), peer);
         ssize_t count = recv(s, reply, sizeof reply, 0);
         if (count < 0) {
             int err = net_error();
@@ -52,12 +53,10 @@ static enum outcome await_echo(socket_t s, const char *peer, const char *message
                 return NO_ANSWER;
             return explain(err, peer);
         }
-        /* More than 0, or 0: an empty datagram is data like any other, not an end of file.
-         * */
+        /* More than 0, or 0: an empty datagram is data too, not an end of file. */
         if ((size_t)count == length && memcmp(reply, message, length) == 0)
             return ANSWERED;
-        /* The echo of an earlier message, late or for the second time: not this one's
-         * answer. */
+        /* Perhaps the echo of an earlier message, late or for the second time. */
         printf("(%lld bytes that answer something else: ignored)\n", (long long)count);
     }
 }
@@ -117,9 +116,8 @@ static int number(const char *text) {
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         printf("usage: client [--timeout MS] [--tries N] HOST PORT [MESSAGE...]\n"
-               "Sends each MESSAGE as one UDP datagram and waits MS for its echo (%d); if "
-               "none "
-               "comes,\nsends it again, N times in all (%d).\n",
+               "Sends each MESSAGE as one UDP datagram and waits MS (%d) for its echo.\n"
+               "If none comes it sends the message again, N times in all (%d).\n",
                TIMEOUT_MS, TRIES);
         return 0;
     }

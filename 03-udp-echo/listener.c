@@ -22,8 +22,7 @@ static void on_interrupt(int signal_number) {
     stop = 1;
 }
 
-/* Anyone may send anything: what is not plain text is shown as \x1b, not given to the
- * terminal. */
+/* Anyone may send anything: only plain text goes to the terminal as it is. */
 static void print_payload(const char *bytes, size_t count) {
     for (size_t i = 0; i < count; i++) {
         unsigned char c = (unsigned char)bytes[i];
@@ -37,8 +36,7 @@ static void print_payload(const char *bytes, size_t count) {
 
 /* How many UDP datagrams this host has dropped because their checksum was wrong, by the
  * kernel's own count for all programs: InCsumErrors in the second "Udp:" line of
- * /proc/net/snmp. -1 where there is no such file (not Linux); `netstat -s` has the like
- * there. */
+ * /proc/net/snmp. -1 where there is no such file: not Linux, try `netstat -s`. */
 static long long count_damaged(void) {
     char line[512];
     long long value = -1;
@@ -131,8 +129,10 @@ int main(int argc, char **argv) {
         return 1;
     }
     freeaddrinfo(address);
-    if (idle_ms > 0)
-        net_timeout(s, SO_RCVTIMEO, idle_ms);
+    if (idle_ms > 0 && net_timeout(s, SO_RCVTIMEO, idle_ms) < 0) {
+        net_perror(net_error(), "listener: --idle %d", idle_ms);
+        return 1;
+    }
     long long damaged_before = count_damaged();
 
     struct sockaddr_storage own;

@@ -18,14 +18,12 @@ enum {
     COUNT = 1000,   /* datagrams: far more than the buffer holds */
     DATAGRAM = 100, /* bytes in each */
     BUFFER = 16384, /* bytes of SO_RCVBUF; the usual default is some 200,000 */
-    LIMIT_MS =
-        500 /* what has not arrived by then will not: both ends are on this machine */
+    LIMIT_MS = 500  /* both ends are on this machine: what is not here by then is lost */
 };
 
 /* How many datagrams the kernel has dropped at this socket for want of room; -1 where the
  * system does not tell. Linux does, since 4.12: the ninth of the numbers that SO_MEMINFO
- * returns is SK_MEMINFO_DROPS. macOS and Windows have only a count for the host: `netstat
- * -s`. */
+ * returns is SK_MEMINFO_DROPS. Others count only for the host: `netstat -s`. */
 static long long kernel_drops(socket_t s) {
 #ifdef SO_MEMINFO
     unsigned int info[16] = {0};
@@ -38,7 +36,7 @@ static long long kernel_drops(socket_t s) {
     return -1;
 }
 
-/* Sends `count` numbered datagrams, without a pause. Returns how many send() took. */
+/* Sends `count` numbered datagrams without a pause. Returns how many send() took. */
 static int send_all(socket_t sender, int count) {
     char datagram[DATAGRAM] = "";
     int sent = 0;
@@ -49,7 +47,7 @@ static int send_all(socket_t sender, int count) {
             sent++;
         else if (taken < 0 && net_error() == NET_E(INTR))
             i--;
-        else /* the sender's own kernel is short of room, and says so */
+        else if (sent == i - 1) /* said once: the sender's own kernel is short of room */
             net_perror(net_error(), "overrun: send %d", i);
     }
     return sent;
@@ -63,8 +61,12 @@ static int receive_all(socket_t receiver, int count) {
         ssize_t size = recv(receiver, datagram, sizeof datagram, 0);
         if (size < 0 && net_error() == NET_E(INTR))
             continue;
-        if (size < 0)
+        if (size < 0 && (net_would_block(net_error()) || net_error() == NET_E(TIMEDOUT)))
             break; /* LIMIT_MS without a datagram: there are no more */
+        if (size < 0) {
+            net_perror(net_error(), "overrun: recv");
+            break;
+        }
         received++;
         datagram[DATAGRAM - 1] = '\0';
         last = atoi(datagram);
@@ -73,26 +75,26 @@ static int receive_all(socket_t receiver, int count) {
     return received;
 }
 
-/* A whole number from 1 to 10 million, or 0. */
+/* A whole number from 1 to a million, or 0. */
 static int number(const char *text) {
     char *end;
     long value = strtol(text, &end, 10);
-    return *text == '\0' || *end != '\0' || value < 1 || value > 10000000 ? 0 : (int)value;
+    return *text == '\0' || *end != '\0' || value < 1 || value > 1000000 ? 0 : (int)value;
 }
 
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        printf("usage: overrun [COUNT [BUFFER]]\n"
-               "Sends COUNT datagrams of %d bytes (%d) to a socket that is not read "
-               "meanwhile,\n"
-               "with a receive buffer of BUFFER bytes (%d), then counts what is in it.\n",
-               DATAGRAM, COUNT, BUFFER);
+        printf(
+            "usage: overrun [COUNT [BUFFER]]\n"
+            "Sends COUNT datagrams (%d) to a socket that nobody reads meanwhile, with a\n"
+            "receive buffer of BUFFER bytes (%d), then counts what is in it.\n",
+            COUNT, BUFFER);
         return 0;
     }
     int count = argc > 1 ? number(argv[1]) : COUNT;
     int buffer = argc > 2 ? number(argv[2]) : BUFFER;
     if (argc > 3 || count == 0 || buffer == 0) {
-        fprintf(stderr, "overrun: expected COUNT and BUFFER, 1 to 10000000\n");
+        fprintf(stderr, "overrun: expected COUNT and BUFFER, 1 to 1000000\n");
         return 2;
     }
     int err = net_start();
@@ -106,13 +108,12 @@ int main(int argc, char **argv) {
         net_perror(net_error(), "overrun: socket");
         return 1;
     }
-    /* The kernel may give more or less than is asked for. Linux doubles it, since it also
-     * counts its own bookkeeping there, which for 100 bytes is far more than the data
-     * itself. */
+    /* The kernel may give more or less than is asked for. Linux doubles it, and
+     * counts its own bookkeeping there, which for 100 bytes is far more than the data. */
     int given = 0;
     socklen_t given_length = sizeof given;
-    if (setsockopt(receiver, SOL_SOCKET, SO_RCVBUF, (const void *)&buffer, sizeof buffer) <
-            0 ||
+    const void *wanted = &buffer;
+    if (setsockopt(receiver, SOL_SOCKET, SO_RCVBUF, wanted, sizeof buffer) < 0 ||
         getsockopt(receiver, SOL_SOCKET, SO_RCVBUF, (void *)&given, &given_length) < 0) {
         net_perror(net_error(), "overrun: SO_RCVBUF %d", buffer);
         return 1;
@@ -124,11 +125,11 @@ int main(int argc, char **argv) {
     socklen_t length = sizeof own;
     if (bind(receiver, (struct sockaddr *)&own, length) < 0 ||
         getsockname(receiver, (struct sockaddr *)&own, &length) < 0 ||
-        connect(sender, (struct sockaddr *)&own, length) < 0) {
+        connect(sender, (struct sockaddr *)&own, length) < 0 ||
+        net_timeout(receiver, SO_RCVTIMEO, LIMIT_MS) < 0) {
         net_perror(net_error(), "overrun: bind, connect");
         return 1;
     }
-    net_timeout(receiver, SO_RCVTIMEO, LIMIT_MS);
 
     int sent = send_all(sender, count);
     printf("sent        %d datagrams of %d bytes; %d sends failed\n", sent, DATAGRAM,

@@ -1,4 +1,4 @@
-/* server.c - no connection: wait for a datagram, whoever sends it, and send it back to him.
+/* server.c - no connection: wait for a datagram, from anyone, and send it back.
  *
  * Usage:     server [HOST PORT]         (127.0.0.1 7000; port 0 takes any free one)
  * Compile:   cc -o server server.c      (Windows: gcc -o server server.c -lws2_32)
@@ -13,8 +13,7 @@
 #include <signal.h>
 
 /* A datagram has at most 65,507 bytes over IPv4, 65,527 over IPv6 (see too_big.c).
- * recvfrom() cuts off and throws away what does not fit, so nothing less will do for a
- * server. */
+ * recvfrom() cuts off and throws away what does not fit, so nothing less will do. */
 enum { LARGEST = 64 * 1024 };
 
 /* Ctrl-C sets this; the loop in main sees it and ends in order. */
@@ -56,7 +55,7 @@ static int echo_one(socket_t s) {
     net_address(&from, from_length, peer);
     printf("%s: %lld bytes\n", peer, (long long)count);
     if (sendto(s, bytes, (io_len)count, 0, (struct sockaddr *)&from, from_length) < 0)
-        net_perror(net_error(), "server: sendto %s", peer); /* his loss, not our end */
+        net_perror(net_error(), "server: sendto %s", peer); /* their loss, not our end */
     return 0;
 }
 
@@ -73,8 +72,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     /* Loopback unless told otherwise. Anyone can write a false sender into a datagram, and
-     * on an open network an echo server then sends its answers to someone who never asked.
-     * */
+     * on an open network an echo server answers someone who never asked. */
     const char *host = argc == 3 ? argv[1] : "127.0.0.1";
     const char *port = argc == 3 ? argv[2] : "7000";
 
@@ -99,8 +97,7 @@ int main(int argc, char **argv) {
     }
 
     /* No SO_REUSEADDR here: a UDP port has no TIME_WAIT to be reused from, and with that
-     * option two servers could share the port, each missing the datagrams that the other
-     * got. */
+     * option two servers could share the port, each missing what the other got. */
     if (bind(s, address->ai_addr, (socklen_t)address->ai_addrlen) < 0) {
         net_perror(net_error(), "server: bind %s:%s", host, port);
         freeaddrinfo(address);
@@ -126,8 +123,8 @@ int main(int argc, char **argv) {
     (void)on_interrupt;
 #endif
 
-    /* A signal in the instant between the look at `stop` and recvfrom() is seen only when the next
-     * datagram comes, or the next Ctrl-C. */
+    /* A signal in the instant between the look at `stop` and recvfrom() is seen only when
+     * the next datagram comes, or the next Ctrl-C. */
     err = 0;
     while (!stop && err == 0)
         err = echo_one(s);

@@ -39,8 +39,7 @@ int main(int argc, char **argv) {
     char name[NET_ADDRESS_MAX];
     net_address(peer->ai_addr, (socklen_t)peer->ai_addrlen, name);
 
-    /* No bind() and no connect(): the first sendto() gives the socket a free port of its
-     * own. */
+    /* No bind() and no connect(): the first sendto() gives the socket a free port. */
     socket_t s = socket(peer->ai_family, peer->ai_socktype, peer->ai_protocol);
     if (s == NO_SOCKET) {
         net_perror(net_error(), "talker: socket");
@@ -51,8 +50,7 @@ int main(int argc, char **argv) {
     int sent = 0;
     for (int i = 3; i < argc; i++) {
         /* The whole message in one datagram, or an error (EMSGSIZE: too big): never a part
-         * of it, so there is no send_all() for UDP. An empty message is an empty datagram.
-         * */
+         * of it, so there is no send_all() for UDP. Empty messages go as well. */
         ssize_t count;
         do
             count = sendto(s, argv[i], (io_len)strlen(argv[i]), 0, peer->ai_addr,
@@ -66,7 +64,7 @@ int main(int argc, char **argv) {
     printf("sent %d datagrams to %s\n", sent, name);
     freeaddrinfo(peer);
     net_close(
-        s); /* the kernel still sends what it holds; nothing tells the peer that we end */
+        s); /* what was sent is still on its way; nothing tells the peer that we end */
     net_stop();
     return sent == argc - 3 ? 0 : 1;
 }

@@ -92,18 +92,17 @@ int main(int argc, char **argv) {
     socklen_t length = sizeof own;
     if (bind(receiver, address->ai_addr, (socklen_t)address->ai_addrlen) < 0 ||
         getsockname(receiver, (struct sockaddr *)&own, &length) < 0 ||
-        connect(sender, (struct sockaddr *)&own, length) < 0) {
+        connect(sender, (struct sockaddr *)&own, length) < 0 ||
+        net_timeout(receiver, SO_RCVTIMEO, LIMIT_MS) < 0) {
         net_perror(net_error(), "too_big: bind %s", host);
         freeaddrinfo(address);
         return 1;
     }
     freeaddrinfo(address);
-    net_timeout(receiver, SO_RCVTIMEO, LIMIT_MS);
 
     int limit = find_limit(sender, receiver);
     if (limit >= 0) {
-        /* The length of an IP packet is a field of 16 bits: 65,535 at most, headers and
-         * all. */
+        /* The length of an IP packet is a field of 16 bits: 65,535 with its headers. */
         int total = limit + udp_header + ip_header;
         printf("the largest that passes: %d bytes", limit);
         if (total == 65535)
