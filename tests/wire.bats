@@ -82,7 +82,7 @@ without_times() {
     [ "$status" -eq 0 ]
     [[ $output == *"SYN_SENT ●───────── SYN seq=1000 ──────────▶● SYN_RCVD"* ]]
     [[ $output == *"ESTABLISHED ●◀─── SYN,ACK seq=2000 ack=1001 ───│"* ]]
-    [[ $output == *"all came as the scene expects"* ]]
+    [[ $output == *"All came as the scene expects"* ]]
     widest=$(wc -L <<<"$output")
     [ "$widest" -le 80 ]
 }

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 enum {
+    IPV4_HEADER = 20, /* the hosts send none with options */
     MAX_FRAMES = 1000000,
     STEPS_AT_ONCE = 64,
     MAX_STARTS = 8,              /* of one host, by rules */
@@ -62,6 +63,7 @@ struct stage {
     int64_t
         status_shown; /* time of the last "time passes" line, 0 when none is on the screen */
     long events_printed;
+    int arp_delivered;     /* the other host has an answer ready */
     int start_next[HOSTS]; /* actions that rules have asked for */
     int kill_next[HOSTS];
     int starts[HOSTS];   /* how often each program was started */
@@ -183,6 +185,7 @@ static void launch(struct stage *s, const struct event *e, const struct fate *fa
     }
     if (frame->f.protocol == P_ARP) { /* not what a scene is about: at once */
         deliver(s, &p);
+        s->arp_delivered = 1;
         return;
     }
     put_on_cable(s, &p);
@@ -334,23 +337,22 @@ static int read_frames(struct stage *s, int host) {
     return count;
 }
 
-/* First the state that a cause led to, then the segments it sent. Returns how many events came. */
+/* First the state that a cause led to, then the segments it sent. Returns how many events came.
+ * What ARP asks is answered on the way: a datagram that waited for it leaves in the same call. */
 static long collect_host(struct stage *s, int host) {
     long before = s->log.event_count;
-    read_states(s, host);
-    read_frames(s, host);
+    do {
+        s->arp_delivered = 0;
+        read_states(s, host);
+        read_frames(s, host);
+        if (s->arp_delivered)
+            read_frames(s, !host);
+    } while (s->arp_delivered && !s->failure && !interrupted);
     return s->log.event_count - before;
 }
 
-/* Both hosts, until neither has more: an ARP request delivered at once is answered at once. */
 static long collect(struct stage *s) {
-    long before = s->log.event_count, came;
-    do {
-        came = 0;
-        for (int host = 0; host < HOSTS; host++)
-            came += collect_host(s, host);
-    } while (came && !s->failure && !interrupted);
-    return s->log.event_count - before;
+    return collect_host(s, CLIENT) + collect_host(s, SERVER);
 }
 
 static void call_ended(void *ear, int host) {
@@ -660,20 +662,32 @@ static void report_failure(const struct stage *s) {
         fprintf(stderr, "wire: %s\n", s->failure);
 }
 
+/* How many frames went out, and what share of their bytes was the programs' own data. */
 static void summary(const struct stage *s) {
-    long segments = 0, lost = 0;
+    static const char *const layers[] = {"", "", "TCP", "UDP",
+                                         "ICMP"}; /* by enum protocol */
+    unsigned long frames = 0, lost = 0, data = 0, by_layer[5] = {0};
     for (long i = 0; i < s->log.event_count; i++) {
         const struct event *e = &s->log.events[i];
-        if (e->kind <= EV_LOST && s->log.frames[e->frame].f.protocol != P_ARP) {
-            segments += e->kind == EV_SEND;
-            lost += e->kind == EV_LOST;
-        }
+        if (e->kind > EV_LOST || s->log.frames[e->frame].f.protocol < P_TCP)
+            continue;
+        const struct logged_frame *frame = &s->log.frames[e->frame];
+        lost += e->kind == EV_LOST;
+        if (e->kind != EV_SEND)
+            continue;
+        frames++;
+        data += frame->f.payload_length;
+        by_layer[frame->f.protocol] += frame->f.payload - ETHERNET_HEADER - IPV4_HEADER;
     }
-    printf("\n%ld frames, %ld lost", segments, lost);
+    printf("\n%lu frames, %lu lost: %lu bytes of data; headers: Ethernet %lu, IP %lu",
+           frames, lost, data, frames * ETHERNET_HEADER, frames * IPV4_HEADER);
+    for (int layer = P_TCP; layer <= P_ICMP; layer++)
+        if (by_layer[layer])
+            printf(", %s %lu", layers[layer], by_layer[layer]);
+    printf(" bytes.\n");
     if (s->scene->expectation_count > 0 && check_complete(&s->check) &&
         s->check.broken == NO_INDEX)
-        printf("; all came as the scene expects (%ld events)", s->check.met);
-    printf(".\n");
+        printf("All came as the scene expects (%ld events).\n", s->check.met);
 }
 
 static int conclude(struct stage *s) {

@@ -198,7 +198,7 @@ static void put_bars(struct term *term, struct line *line, const struct row *row
 /* A lane's text beside its bar: the client's ends there, the server's begins there. What is longer
  * than the lane has its result on a second line, returned in *rest. */
 static void put_lane(struct term *term, struct line *line, const struct row *row, int host,
-                     char *rest, size_t size) {
+                     char rest[LANE_TEXT]) {
     const struct lane *lane = &row->lanes[host];
     char text[LANE_TEXT * 2 + 40], result[CALL_RESULT + 4] = "";
     if (lane->kind == LANE_EMPTY)
@@ -218,10 +218,17 @@ static void put_lane(struct term *term, struct line *line, const struct row *row
     int mark = lane->kind == LANE_ENTERS ? 2 : 0;
     if ((int)(strlen(text) + strlen(result)) + mark <= room)
         strcat(text, result);
-    else
-        snprintf(rest, size, "%s", result[0] ? result + 1 : "");
-    if ((int)strlen(text) + mark > room)
-        text[room - mark] = '\0';
+    else if (result[0])
+        snprintf(rest, LANE_TEXT, "%s", result + 1);
+    if ((int)strlen(text) + mark >
+        room) { /* what it printed: on two lines, broken at a space */
+        int cut = room - mark;
+        while (cut > room / 2 && text[cut] != ' ')
+            cut--;
+        if (!result[0])
+            snprintf(rest, LANE_TEXT, "%.*s", room, text + cut + (text[cut] == ' '));
+        text[cut] = '\0';
+    }
     enum paint paint = lane->kind == LANE_STATE ? STATE : PLAIN;
     int length = (int)strlen(text) + mark;
     int column = host == CLIENT ? left_bar(term) - 1 - length : right_bar(term) + 2;
@@ -247,15 +254,32 @@ static const char *frame_mark(const struct row *row, const struct logged_frame *
                                       : "";
 }
 
+/* A few bytes of data that are text are worth seeing: ` "hello"`. */
+static void payload_text(const struct logged_frame *frame, char text[24]) {
+    size_t length = frame->f.payload_length;
+    const uint8_t *bytes = frame->bytes + frame->f.payload;
+    text[0] = '\0';
+    if (length == 0 || length > 8 ||
+        (frame->f.protocol != P_UDP && frame->f.protocol != P_TCP))
+        return;
+    for (size_t i = 0; i < length; i++)
+        if (bytes[i] < 32 || bytes[i] > 126)
+            return;
+    snprintf(text, 24, " \"%.*s\"", (int)length, (const char *)bytes);
+}
+
 /* What the frame is called on its line, in at most `room` columns. */
 static void frame_label(const struct log *log, const struct row *row, int room,
                         char text[EVENT_TEXT]) {
     const struct logged_frame *frame = &log->frames[row->frame];
-    char full[EVENT_TEXT - 40], mark[40] = "", *ack;
+    char full[EVENT_TEXT - 40], mark[40] = "", data[24], *ack;
     if (log->connection_count > 1 && frame->connection > 0)
         snprintf(mark, sizeof mark, " [%ld]", frame->connection + 1);
     strcat(mark, frame_mark(row, frame));
-    log_frame_text(frame, full, sizeof full);
+    log_frame_text(frame, full, sizeof full - sizeof data);
+    payload_text(frame, data);
+    if ((int)(strlen(full) + strlen(mark) + strlen(data)) <= room)
+        strcat(full, data);
     if ((int)(strlen(full) + strlen(mark)) > room &&
         (ack = strstr(full, " ack=")) != NULL) {
         char *end =
@@ -363,7 +387,7 @@ static void put_frame(struct term *term, struct line *line, const struct row *ro
 
 static void draw_row(struct term *term, const struct row *row, const struct log *log) {
     struct line line;
-    char time[24], rest[HOSTS][CALL_RESULT + 4] = {"", ""};
+    char time[24], rest[HOSTS][LANE_TEXT] = {"", ""};
     line_clear(&line);
     if (term->zero < 0)
         term->zero = row->time;
@@ -372,7 +396,7 @@ static void draw_row(struct term *term, const struct row *row, const struct log 
     put_bars(term, &line, row);
     put_frame(term, &line, row, log);
     for (int host = 0; host < HOSTS; host++)
-        put_lane(term, &line, row, host, rest[host], sizeof rest[host]);
+        put_lane(term, &line, row, host, rest[host]);
     note_beside(term, &line);
     print_line(term, &line);
     if (rest[CLIENT][0] || rest[SERVER][0]) {
