@@ -54,7 +54,7 @@ demo: $(B)/wire $(B)/02-tcp-echo/server $(B)/02-tcp-echo/client
 
 test: all
 	@tests/run
-test-windows: all windows
+test-windows: all $(if $(shell command -v $(MINGW)),windows)
 	@SUITE=windows tests/run
 sanitize:
 	@$(MAKE) --no-print-directory B=$(B)/sanitize \

@@ -25,8 +25,8 @@ windows)
     BIN=$ROOT/build/windows
     EXE=.exe
     RUNNER=(wine)
-    export WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=d;mshtml=d;winedbg.exe=d'
-    unset DISPLAY
+    # shellcheck source=tests/wine.bash
+    . "$ROOT/tests/wine.bash"
     ;;
 esac
 NATIVE=$ROOT/build
