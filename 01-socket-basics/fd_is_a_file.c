@@ -2,10 +2,10 @@
  *
  * Usage:     fd_is_a_file
  * Compile:   cc -o fd_is_a_file fd_is_a_file.c   (Windows: gcc ... -lws2_32)
- * Try it:    ./fd_is_a_file                      (one terminal: it is both ends of a connection)
- * Look for:  POSIX: the file and the sockets get neighbouring numbers from one table, and write()
- *            and read() move the bytes of the connection. What makes them different is in fstat(),
- *            and in lseek(): a stream has no position.
+ * Try it:    ./fd_is_a_file                      (it is both ends of a connection itself)
+ * Look for:  POSIX: the file and the sockets get neighbouring numbers from one table, and
+ *            write() and read() move the bytes of the connection. What makes them different
+ *            is in fstat(), and in lseek(): a stream has no position.
  *            Windows: a SOCKET is no descriptor of the C runtime, and _write() on it fails.
  * See also:  socket_types.c; ../02-tcp-echo/server.c for the calls used here.
  */
@@ -15,8 +15,8 @@
 
 enum { WAIT_MS = 5000 }; /* on loopback the bytes are there at once; never wait for ever */
 
-/* Both ends of one TCP connection, within this process. The kernel shakes hands on behalf of a
- * listening socket, so connect() returns although nobody has called accept() yet. */
+/* Both ends of one TCP connection, within this process. The kernel shakes hands on behalf
+ * of a listening socket, so connect() returns although nobody has called accept() yet. */
 static int connect_to_myself(socket_t *ours, socket_t *theirs) {
     struct sockaddr_in address = {.sin_family = AF_INET}; /* port 0: any free one */
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -40,8 +40,8 @@ static int connect_to_myself(socket_t *ours, socket_t *theirs) {
 
 #ifdef _WIN32
 
-/* By default the C runtime ends a program that gives it a bad descriptor. Not here: we want to
- * see the error. */
+/* By default the C runtime ends a program that gives it a bad descriptor. Not here: we want
+ * to see the error. */
 static void carry_on(const wchar_t *e, const wchar_t *f, const wchar_t *file, unsigned line,
                      uintptr_t reserved) {
     (void)e, (void)f, (void)file, (void)line, (void)reserved;

@@ -4,8 +4,9 @@
  * Compile:   cc -o resolve resolve.c   (Windows: gcc ... -lws2_32)
  * Try it:    ./resolve localhost http
  *            ./resolve example.org 80  (this one asks a name server on the network)
- * Look for:  one name may have several addresses, IPv6 and IPv4. They come in the order in which
- *            they ought to be tried (RFC 6724). And a port is stored with its high byte first.
+ * Look for:  one name may have several addresses, IPv6 and IPv4. They come in the order in
+ *            which they ought to be tried (RFC 6724). And a port is stored with its high
+ *            byte first.
  * See also:  who_am_i.c; ../02-tcp-echo/client.c, which tries each address in turn.
  */
 #include "../common/net.h"
@@ -17,8 +18,9 @@ static void print_bytes(const void *from, size_t count) {
     printf("\n");
 }
 
-/* All headers of the Internet have the high byte of a number first: "network order". This host may
- * keep its numbers the other way round; htons() and ntohs() turn one order into the other. */
+/* All headers of the Internet have the high byte of a number first: "network order". This
+ * host may keep its numbers the other way round; htons() and ntohs() turn one order into
+ * the other. */
 static void show_byte_order(unsigned short port_on_cable) {
     unsigned short port = ntohs(port_on_cable);
     printf("port %u = 0x%04x\n", port, port);
@@ -48,8 +50,8 @@ int main(int argc, char **argv) {
     }
 
     /* Without a type each address would come once for every type: stream, datagram, raw.
-     * The answer comes from the hosts file or, over UDP, from a name server. The system gives up
-     * on a silent server by itself, mostly within 10 to 30 seconds. */
+     * The answer comes from the hosts file or, over UDP, from a name server. The system
+     * gives up on a silent server by itself, mostly within 10 to 30 seconds. */
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
     int failed = getaddrinfo(host, port, &hints, &list);
     if (failed != 0) { /* not an errno: getaddrinfo() has numbers and texts of its own */

@@ -3,9 +3,10 @@
  * Usage:     socket_types
  * Compile:   cc -o socket_types socket_types.c   (Windows: gcc ... -lws2_32)
  * Try it:    ./socket_types                      one row per family and type
- * Look for:  socket() takes a family (what an address looks like) and a type (how data travels).
- *            Together they settle the protocol: Internet and stream make TCP, Internet and datagram
- *            make UDP. Not every pair exists; the error's name says what was wrong with it.
+ * Look for:  socket() takes a family (what an address looks like) and a type (how data
+ *            travels). Together they settle the protocol: Internet and stream make TCP,
+ *            Internet and datagram make UDP. Not every pair exists; the error's name says
+ *            what was wrong with it.
  * See also:  fd_is_a_file.c; ../02-tcp-echo for SOCK_STREAM, ../03-udp-echo for SOCK_DGRAM.
  */
 #include "../common/net.h"
@@ -13,7 +14,7 @@
 #include <sys/un.h>
 #endif
 
-/* X.25 has died out, and few kernels still have it. Its name differs from system to system. */
+/* X.25 has died out, and few kernels still have it. Its name differs between systems. */
 #ifdef AF_X25
 #define X25      AF_X25
 #define X25_NAME "AF_X25"
@@ -47,8 +48,8 @@ static int option_of(socket_t s, int option) {
     return value;
 }
 
-/* The protocol that the system has chosen: a number, as it stands in each IP header. -1 where
- * the system does not tell (macOS). */
+/* The protocol that the system has chosen: a number, as it stands in each IP header. -1
+ * where the system does not tell (macOS). */
 static int protocol_of(socket_t s) {
 #ifdef _WIN32
     WSAPROTOCOL_INFOA about;
@@ -74,8 +75,8 @@ static const char *type_name(int number) {
 }
 
 static void try_to_make(int f, int t) {
-    /* 0 means: the protocol that goes with this family and type. A raw socket has none of its own:
-     * it must say whose packets it wants. Only an administrator may make one. */
+    /* 0 means: the protocol that goes with this family and type. A raw socket has none of
+     * its own: it must say whose packets it wants. Only an administrator may make one. */
     int protocol = 0;
     if (types[t].number == SOCK_RAW && families[f].number == AF_INET)
         protocol = IPPROTO_ICMP;

@@ -3,10 +3,11 @@
  * Usage:     web_client URL [-o FILE]         (FILE gets the body; it is printed otherwise)
  * Compile:   cc -o web_client web_client.c    (Windows: gcc ... -lws2_32)
  * Try it:    ./web_server www                 in one terminal
- *            ./web_client http://127.0.0.1:8000/            in another: status, headers, page
- *            ./web_client http://127.0.0.1:8000/socket.svg -o socket.svg
- * Look for:  HTTP is text that travels over a TCP connection, and all of it is written here by
- *            hand: sockets end at the transport layer, what is sent through them is up to us.
+ *            in another:  ./web_client http://127.0.0.1:8000/     status, headers, page
+ *                         ./web_client http://127.0.0.1:8000/socket.svg -o socket.svg
+ * Look for:  HTTP is text that travels over a TCP connection, and all of it is written here
+ *            by hand: sockets end at the transport layer, what is sent through them is up
+ *            to us.
  *            A stream has no messages, so there are three ways to say where the body ends.
  * See also:  web_server.c; ../02-tcp-echo/framed_client.c for framing by itself.
  */
@@ -28,7 +29,8 @@ struct url {
     char path[URL_MAX + 1];
 };
 
-/* http://HOST[:PORT][/PATH][?QUERY][#FRAGMENT]. Returns NULL, or what is wrong with the text. */
+/* http://HOST[:PORT][/PATH][?QUERY][#FRAGMENT]. Returns NULL, or what is wrong with the
+ * text. */
 static const char *parse_url(const char *text, struct url *url) {
     if (strncmp(text, "https://", 8) == 0)
         return "https needs encryption (TLS), which this lesson leaves out";
@@ -36,7 +38,8 @@ static const char *parse_url(const char *text, struct url *url) {
         return "a URL begins with http://";
     if (strlen(text) > URL_MAX)
         return "too long";
-    for (const char *c = text; *c; c++) /* a line end here would become a header of its own */
+    for (const char *c = text; *c;
+         c++) /* a line end here would become a header of its own */
         if (*c <= ' ' || *c >= 127)
             return "spaces, control characters and letters beyond ASCII are written as %XX";
 
@@ -114,15 +117,16 @@ static socket_t connect_to(const char *host, const char *port) {
     return s;
 }
 
-/* One recv() may bring half a line, or the headers and half the body. What has come and is not yet
- * used waits here. */
+/* One recv() may bring half a line, or the headers and half the body. What has come and is
+ * not yet used waits here. */
 struct reader {
     socket_t s;
     size_t next, end;
     char bytes[CHUNK];
 };
 
-/* Returns 1 when there are bytes, 0 after the server's FIN, -1 (and says why) on failure. */
+/* Returns 1 when there are bytes, 0 after the server's FIN, -1 (and says why) on failure.
+ * */
 static int fill(struct reader *r) {
     if (r->next < r->end)
         return 1;
@@ -190,8 +194,10 @@ static int copy(struct reader *r, unsigned long long wanted, struct body *body) 
         if (more == 0 && until_end)
             return 0;
         if (more == 0)
-            fprintf(stderr, "web_client: the server closed after %llu bytes of the body; "
-                            "%llu are missing\n", body->total, wanted);
+            fprintf(stderr,
+                    "web_client: the server closed after %llu bytes of the body; "
+                    "%llu are missing\n",
+                    body->total, wanted);
         if (more <= 0)
             return -1;
         size_t count = r->end - r->next;
@@ -213,8 +219,8 @@ static int copy(struct reader *r, unsigned long long wanted, struct body *body) 
     return 0;
 }
 
-/* A server that does not know the length beforehand sends pieces: the size of each in hexadecimal
- * on a line, its bytes, an empty line; a piece of size 0 is the end. */
+/* A server that does not know the length beforehand sends pieces: the size of each in
+ * hexadecimal on a line, its bytes, an empty line; a piece of size 0 is the end. */
 static int copy_chunked(struct reader *r, struct body *body) {
     char line[HEADER_MAX];
     for (;;) {
@@ -248,7 +254,7 @@ static int copy_chunked(struct reader *r, struct body *body) {
 
 /* Status line, headers, body. Returns 0 if all came whole and the status is a success. */
 static int read_response(struct reader *r, const char *url, const char *file) {
-    char line[HEADER_MAX], status[64], location[HEADER_MAX] = "";
+    char line[HEADER_MAX], status[64], location[256] = "";
     int code = 0, chunked = 0, minor;
     unsigned long long length = ~0ULL;
     while (code < 200) { /* 1xx: a word in between; the response itself is still to come */
@@ -261,7 +267,7 @@ static int read_response(struct reader *r, const char *url, const char *file) {
                     line);
             return -1;
         }
-        snprintf(status, sizeof status, "%s", line + 9); /* after "HTTP/1.x " */
+        snprintf(status, sizeof status, "%.60s", line + 9); /* after "HTTP/1.x " */
         for (int count = 0; *line; count++) {
             printf("%s\n", line);
             if (count > HEADERS_MAX) {
@@ -273,15 +279,17 @@ static int read_response(struct reader *r, const char *url, const char *file) {
             const char *value;
             if ((value = header(line, "content-length")) != NULL) {
                 size_t digits = strspn(value, "0123456789");
-                if (digits == 0 || digits > 18 || value[digits + strspn(value + digits, " ")]) {
+                if (digits == 0 || digits > 18 ||
+                    value[digits + strspn(value + digits, " ")]) {
                     fprintf(stderr, "web_client: \"%.60s\" is not a length\n", line);
                     return -1;
                 }
                 length = strtoull(value, NULL, 10);
             } else if ((value = header(line, "transfer-encoding")) != NULL) {
-                chunked = 1; /* all that a server may send to a client that offered nothing */
+                chunked =
+                    1; /* all that a server may send to a client that offered nothing */
             } else if ((value = header(line, "location")) != NULL) {
-                snprintf(location, sizeof location, "%s", value);
+                snprintf(location, sizeof location, "%.250s", value);
             }
         }
         printf("\n");
@@ -312,10 +320,11 @@ static int read_response(struct reader *r, const char *url, const char *file) {
 
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        printf("usage: web_client URL [-o FILE]\n"
-               "Prints the status, the headers and the body that a web server answers with;\n"
-               "with -o, the body goes to FILE. Exits 0 only if the page was found and came "
-               "whole.\n");
+        printf(
+            "usage: web_client URL [-o FILE]\n"
+            "Prints the status, the headers and the body that a web server answers with;\n"
+            "with -o, the body goes to FILE. Exits 0 only if the page was found and came "
+            "whole.\n");
         return 0;
     }
     if (argc != 2 && !(argc == 4 && strcmp(argv[2], "-o") == 0)) {
@@ -338,12 +347,12 @@ int main(int argc, char **argv) {
     if (r.s == NO_SOCKET)
         return 1;
 
-    /* The whole request. The empty line ends it; Host tells one site from another where several
-     * share an IP address; close asks for the server's FIN after the answer. */
+    /* The whole request. The empty line ends it; Host tells one site from another where
+     * several share an IP address; close asks for the server's FIN after the answer. */
     char request[URL_MAX + 400];
     int length = snprintf(request, sizeof request,
-                          "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", url.path,
-                          url.authority);
+                          "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+                          url.path, url.authority);
     int failed = send_all(r.s, request, (size_t)length);
     if (!failed)
         failed = read_response(&r, argv[1], argc == 4 ? argv[3] : NULL);

@@ -3,10 +3,10 @@
  * Usage:     who_am_i
  * Compile:   cc -o who_am_i who_am_i.c   (Windows: gcc ... -lws2_32 -liphlpapi)
  * Try it:    ./who_am_i
- * Look for:  each interface has one MAC address and several IP addresses, not the other way round.
- *            A MAC address names the interface to its neighbours on one cable; it never gets past
- *            the first router. An IP address gets a packet to this host from anywhere, and the port
- *            decides which socket on the host has it.
+ * Look for:  each interface has one MAC address and several IP addresses, not the other way
+ *            round. A MAC address names the interface to its neighbours on one cable; it
+ *            never gets past the first router. An IP address gets a packet to this host
+ *            from anywhere, and the port decides which socket on the host has it.
  * See also:  resolve.c; ../03-udp-echo for sendto() and recvfrom().
  */
 #include "../common/net.h"
@@ -47,7 +47,8 @@ static void print_ip(const struct sockaddr *address, size_t length) {
 #ifdef _WIN32
 
 static int print_interfaces(void) {
-    /* The list may grow between two calls, so ask again, with the size that it then names. */
+    /* The list may grow between two calls, so ask again, with the size that it then names.
+     * */
     ULONG size = 16 * 1024, failed = ERROR_BUFFER_OVERFLOW;
     IP_ADAPTER_ADDRESSES *list = NULL;
     for (int again = 0; again < 5 && failed == ERROR_BUFFER_OVERFLOW; again++) {
@@ -106,8 +107,8 @@ static int print_interfaces(void) {
         net_perror(errno, "who_am_i: getifaddrs");
         return -1;
     }
-    /* The list has one entry for each address. We want all of one interface together: print them
-     * where its name comes first, and pass over it later on. */
+    /* The list has one entry for each address. We want all of one interface together: print
+     * them where its name comes first, and pass over it later on. */
     for (struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
         struct ifaddrs *first = list;
         while (strcmp(first->ifa_name, i->ifa_name) != 0)
@@ -125,7 +126,8 @@ static int print_interfaces(void) {
 
 #endif
 
-/* The number that goes with a service is a custom, kept in a file: /etc/services on POSIX. */
+/* The number that goes with a service is a custom, kept in a file: /etc/services on POSIX.
+ * */
 static void print_ports(void) {
     static const char *const names[] = {"http", "ftp", "smtp"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -137,8 +139,9 @@ static void print_ports(void) {
     }
 }
 
-/* connect() on a datagram socket sends nothing. It only chooses a route, and with it the address
- * that our packets would carry. 203.0.113.1 is an address for examples: no host has it. */
+/* connect() on a datagram socket sends nothing. It only chooses a route, and with it the
+ * address that our packets would carry. 203.0.113.1 is an address for examples: no host has
+ * it. */
 static void print_way_out(void) {
     struct sockaddr_in far_away = {.sin_family = AF_INET, .sin_port = htons(7)}, ours;
     socklen_t length = sizeof ours;
@@ -150,8 +153,9 @@ static void print_way_out(void) {
         printf("  none: %s\n", net_error_text(net_error()));
     } else {
         unsigned long ip = ntohl(ours.sin_addr.s_addr);
-        /* RFC 1918: addresses that any local network may use inside. A router puts its own one
-         * address in their place (NAT), so that the whole network looks like one computer. */
+        /* RFC 1918: addresses that any local network may use inside. A router puts its own
+         * one address in their place (NAT), so that the whole network looks like one
+         * computer. */
         int inside = ip >> 24 == 10 || ip >> 20 == 0xac1 || ip >> 16 == 0xc0a8;
         printf("  %s%s\n", inet_ntop(AF_INET, &ours.sin_addr, text, sizeof text),
                inside ? ", a private one: the world sees that of your router instead" : "");
