@@ -56,7 +56,11 @@ static const char *parse_url(const char *text, struct url *url) {
     if (*host == '[') { /* an IPv6 address has colons of its own */
         host++;
         end = host + strcspn(host, "]");
+        if (*end == '\0')
+            return "an IPv6 address ends with ]";
     }
+    if (strchr(url->authority, '@') != NULL)
+        return "a user name before the host is not supported";
     if (end == host || (size_t)(end - host) >= sizeof url->host)
         return "the host name is missing or too long";
     snprintf(url->host, sizeof url->host, "%.*s", (int)(end - host), host);
@@ -334,7 +338,7 @@ int main(int argc, char **argv) {
     struct url url;
     const char *wrong = parse_url(argv[1], &url);
     if (wrong != NULL) {
-        fprintf(stderr, "web_client: %s: %s\n", argv[1], wrong);
+        fprintf(stderr, "web_client: bad URL: %s\n", wrong);
         return 2;
     }
     int err = net_start();

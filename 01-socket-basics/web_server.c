@@ -61,8 +61,8 @@ static void on_interrupt(int signal_number) {
     stop = 1;
 }
 
-/* ---- Files
- * -------------------------------------------------------------------------------------
+/* ---- Files ----
+ *
  * find() opens the file at `path` below the folder and returns the HTTP status that fits:
  * 200 (with *file and *size), 301 for a folder, 403, 404, 500. The path holds no "..", but
  * a link in the folder may still lead out of it. To look first and to open afterwards would
@@ -90,8 +90,11 @@ static int open_folder(const char *name, struct folder *folder) {
         length = GetFinalPathNameByHandleW(handle, folder->path, 2048, 0);
     if (handle != INVALID_HANDLE_VALUE)
         CloseHandle(handle);
-    if (length > 0 && length < 2048)
+    if (length > 0 && length < 2048) {
+        if (folder->path[length - 1] == L'\\') /* a whole drive: C:\ */
+            folder->path[length - 1] = L'\0';
         return 0;
+    }
     fprintf(stderr, "web_server: %s: there is no such folder\n", name);
     return -1;
 }
@@ -164,8 +167,7 @@ static int find(const struct folder *folder, const char *path, int *file, long l
         return 403;
 
     /* Down from the folder, name by name. No link is left in this path; if somebody has put
-     * one there since, O_NOFOLLOW refuses it. O_NONBLOCK: a pipe would stop us here
-     * otherwise. */
+     * one there since, O_NOFOLLOW refuses it. O_NONBLOCK: or else a pipe would stop us. */
     int failed = 500, at = openat(folder->descriptor, ".", O_RDONLY | O_CLOEXEC);
     char *name = strtok(real + base, "/");
     for (; name != NULL && at >= 0; name = strtok(NULL, "/")) {
@@ -193,8 +195,7 @@ static int find(const struct folder *folder, const char *path, int *file, long l
 
 #endif
 
-/* ---- HTTP
- * ------------------------------------------------------------------------------------ */
+/* ---- HTTP ---- */
 
 static const char *reason(int status) {
     switch (status) {
@@ -334,8 +335,7 @@ static void answer_request(struct client *c, const struct folder *folder) {
         refuse(c, strspn(version, "0123456789.") == strlen(version) ? 505 : 400);
         return;
     }
-    /* Host is the one header that HTTP/1.1 demands. The others are read for their form
-     * only. */
+    /* Host is the one header that HTTP/1.1 demands. Of the others only the form is read. */
     int hosts = 0;
     for (char *line = take_line(&rest); *line != '\0'; line = take_line(&rest)) {
         size_t name = strcspn(line, ": \t");
@@ -369,8 +369,7 @@ static void answer_request(struct client *c, const struct folder *folder) {
     c->left = status == 200 && !is_head ? size : 0;
 }
 
-/* ---- Clients
- * --------------------------------------------------------------------------------- */
+/* ---- Clients ---- */
 
 static void drop(struct client *c) {
     if (c->file >= 0)
@@ -390,10 +389,10 @@ static void read_some(struct client *c, const struct folder *folder) {
     }
     c->in_count += (size_t)count;
     c->in[c->in_count] = '\0';
-    if (strlen(c->in) < c->in_count) /* a NUL byte, which would hide what follows */
-        refuse(c, 400);
-    else if (strstr(c->in, "\n\r\n") != NULL || strstr(c->in, "\n\n") != NULL)
+    if (strstr(c->in, "\n\r\n") != NULL || strstr(c->in, "\n\n") != NULL)
         answer_request(c, folder);
+    else if (strlen(c->in) < c->in_count) /* a NUL byte, which would hide what follows */
+        refuse(c, 400);
     else if (c->in_count == REQUEST_MAX)
         refuse(c, strchr(c->in, '\n') == NULL ? 414 : 431);
 }
@@ -443,10 +442,13 @@ static void discard_some(struct client *c) {
 }
 
 static void give_up(struct client *c) {
-    if (c->state == READING && c->in_count > 0)
+    if (c->state == READING && c->in_count > 0) {
         refuse(c, 408); /* it has begun a request; tell it, if it still listens */
-    else
+    } else {
+        if (c->state == SENDING)
+            printf("%s: does not read the answer, given up\n", c->name);
         drop(c);
+    }
     c->deadline = net_seconds() + FAREWELL;
 }
 
@@ -457,11 +459,10 @@ static struct client *make_room(struct client *clients) {
     for (struct client *c = clients; c < clients + CLIENTS; c++) {
         if (c->state == FREE)
             return c;
-        if (c->state != SENDING && (silent == NULL || c->deadline < silent->deadline))
+        if (silent == NULL || c->deadline < silent->deadline)
             silent = c;
     }
-    if (silent != NULL)
-        drop(silent);
+    drop(silent);
     return silent;
 }
 
@@ -473,11 +474,11 @@ static int take_client(socket_t listener, struct client *clients, int patience) 
     socket_t s = accept(listener, (struct sockaddr *)&from, &length);
     if (s == NO_SOCKET)
         return net_error();
-    struct client *c = make_room(clients);
-    if (c == NULL || net_nonblocking(s, 1) < 0) {
+    if (net_nonblocking(s, 1) < 0) {
         net_close(s);
         return 0;
     }
+    struct client *c = make_room(clients);
     /* The end of an answer shall not wait until the client has acknowledged what went
      * before. */
     setsockopt(s, IPPROTO_TCP, TCP_NODELAY, (const void *)&on, sizeof on);

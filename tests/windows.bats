@@ -69,3 +69,11 @@ many_bytes() {
     run lesson 02-tcp-echo/client
     [ "$status" = 2 ]
 }
+
+@test "_write() on a SOCKET fails with EBADF, and send() works" {
+    run lesson 01-socket-basics/fd_is_a_file
+    [ "$status" = 0 ]
+    [[ $output == *'_write(SOCKET) = -1: Bad file descriptor (EBADF)'* ]]
+    [[ $output == *'send(SOCKET) = 5'* ]]
+    [[ $output == *'recv(SOCKET) = 5: "hello"'* ]]
+}
