@@ -143,16 +143,17 @@ static int find(const struct folder *folder, const char *path, int *file, long l
 
 struct folder {
     char path[PATH_MAX]; /* in full, with all links followed */
-    int descriptor;
 };
 
 static int open_folder(const char *name, struct folder *folder) {
-    if (realpath(name, folder->path) == NULL ||
-        (folder->descriptor = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
-        perror(name);
-        return -1;
+    struct stat about;
+    if (realpath(name, folder->path) != NULL && stat(folder->path, &about) == 0) {
+        if (S_ISDIR(about.st_mode))
+            return 0;
+        errno = ENOTDIR;
     }
-    return 0;
+    fprintf(stderr, "web_server: %s: %s\n", name, strerror(errno));
+    return -1;
 }
 
 static int find(const struct folder *folder, const char *path, int *file, long long *size) {
@@ -168,7 +169,7 @@ static int find(const struct folder *folder, const char *path, int *file, long l
 
     /* Down from the folder, name by name. No link is left in this path; if somebody has put
      * one there since, O_NOFOLLOW refuses it. O_NONBLOCK: or else a pipe would stop us. */
-    int failed = 500, at = openat(folder->descriptor, ".", O_RDONLY | O_CLOEXEC);
+    int failed = 500, at = open(folder->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     char *name = strtok(real + base, "/");
     for (; name != NULL && at >= 0; name = strtok(NULL, "/")) {
         int next = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -243,18 +244,18 @@ static const char *content_type(const char *path) {
 }
 
 /* Puts the headers of the answer into out[], and for all but 200 a page that says what is
- * wrong. `location` is where a 301 leads to; HEAD asks for everything but the body. */
-static void answer(struct client *c, int status, const char *type, long long size,
+ * wrong. path and size are those of the file of a 200, location is where a 301 leads to.
+ * HEAD asks for everything but the body. */
+static void answer(struct client *c, int status, const char *path, long long size,
                    const char *location, int is_head) {
     char page[256] = "", date[40];
+    const char *type = status == 200 ? content_type(path) : "text/html; charset=utf-8";
     time_t now = time(NULL);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime(&now));
-    if (status != 200) {
-        type = "text/html; charset=utf-8";
+    if (status != 200)
         size =
             snprintf(page, sizeof page, "<!doctype html><title>%d</title><h1>%d %s</h1>\n",
                      status, status, reason(status));
-    }
     c->out_count = (size_t)snprintf(
         c->out, sizeof c->out,
         "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %lld\r\n"
@@ -365,7 +366,7 @@ static void answer_request(struct client *c, const struct folder *folder) {
     if (status == 301) /* the / at a folder's end: links in its page start from there */
         snprintf(location, sizeof location, "%.*s/", (int)strcspn(target, "?#"), target);
     printf("%s: %s %s %d\n", c->name, method, target, status);
-    answer(c, status, content_type(path), size, location, is_head);
+    answer(c, status, path, size, location, is_head);
     c->left = status == 200 && !is_head ? size : 0;
 }
 

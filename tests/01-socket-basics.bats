@@ -377,6 +377,25 @@ with_few_files_open() {
     [ "$output" = "<p>the first page</p>" ]
 }
 
+@test "valgrind finds no fault, no leak and no lost descriptor in the server" {
+    [ "${SUITE:-native}" = native ] || skip "not on Windows, nor with the sanitizers, which do the same"
+    need valgrind
+    prog $L/web_server
+    start server valgrind -q --track-fds=yes --leak-check=full "${PROG[@]}" "$SITE" 127.0.0.1 0
+    line=$(wait_line server '^listening on')
+    PORT=${line##*:}
+    for request in '/' '/sub' '/%%zz' '/%%00' '/../x' '/nothing'; do
+        status_of "GET $request HTTP/1.0\n\n"
+    done
+    status_of 'POST / HTTP/1.0\nContent-Length: 3\n\nabc'
+    kill -TERM "$STARTED_PID"
+    wait_exit "$STARTED_PID"
+    wait_line server stopped
+    # A fault, a leak or a descriptor of our own comes with the calls that led to it.
+    run grep ' at 0x' "$BATS_TEST_TMPDIR/server"
+    [ -z "$output" ]
+}
+
 @test "the server starts again at once on the port that it has just used" {
     serve
     status_of 'GET / HTTP/1.0\n\n'
