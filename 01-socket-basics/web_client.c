@@ -12,6 +12,7 @@
  * See also:  web_server.c; ../02-tcp-echo/framed_client.c for framing by itself.
  */
 #include "../common/net.h"
+#include <errno.h>
 #include <stdlib.h>
 
 enum {
@@ -256,78 +257,97 @@ static int copy_chunked(struct reader *r, struct body *body) {
     return -1;
 }
 
-/* Status line, headers, body. Returns 0 if all came whole and the status is a success. */
-static int read_response(struct reader *r, const char *url, const char *file) {
-    char line[HEADER_MAX], status[64], location[256] = "";
-    int code = 0, chunked = 0, minor;
-    unsigned long long length = ~0ULL;
-    while (code < 200) { /* 1xx: a word in between; the response itself is still to come */
-        chunked = 0;
-        length = ~0ULL;
-        if (read_line(r, line, sizeof line) < 0)
-            return -1;
-        if (sscanf(line, "HTTP/1.%1d %3d", &minor, &code) != 2 || code < 100) {
-            fprintf(stderr, "web_client: \"%.60s\" is not the answer of a web server\n",
-                    line);
-            return -1;
-        }
-        snprintf(status, sizeof status, "%.60s", line + 9); /* after "HTTP/1.x " */
-        for (int count = 0; *line; count++) {
-            printf("%s\n", line);
-            if (count > HEADERS_MAX) {
-                fprintf(stderr, "web_client: more than %d header lines\n", HEADERS_MAX);
-                return -1;
-            }
-            if (read_line(r, line, sizeof line) < 0)
-                return -1;
-            const char *value;
-            if ((value = header(line, "content-length")) != NULL) {
-                size_t digits = strspn(value, "0123456789");
-                if (digits == 0 || digits > 18 ||
-                    value[digits + strspn(value + digits, " ")]) {
-                    fprintf(stderr, "web_client: \"%.60s\" is not a length\n", line);
-                    return -1;
-                }
-                length = strtoull(value, NULL, 10);
-            } else if ((value = header(line, "transfer-encoding")) != NULL) {
-                chunked =
-                    1; /* all that a server may send to a client that offered nothing */
-            } else if ((value = header(line, "location")) != NULL) {
-                snprintf(location, sizeof location, "%.250s", value);
-            }
-        }
-        printf("\n");
-    }
+struct head {
+    int code; /* 200, 404 */
+    char status[64], location[256];
+    unsigned long long length; /* of the body; ~0 where it ends with the server's FIN */
+    int chunked;
+};
 
-    int success = code < 300;
+/* What a header means for us; most mean nothing. Returns 0, or -1. */
+static int read_header(const char *line, struct head *head) {
+    const char *value;
+    if ((value = header(line, "content-length")) != NULL) {
+        size_t digits = strspn(value, "0123456789");
+        if (digits == 0 || digits > 18 || value[digits + strspn(value + digits, " ")]) {
+            fprintf(stderr, "web_client: \"%.60s\" is not a length\n", line);
+            return -1;
+        }
+        head->length = strtoull(value, NULL, 10);
+    } else if (header(line, "transfer-encoding") != NULL) {
+        head->chunked = 1; /* without our asking for more a server may send no other kind */
+    } else if ((value = header(line, "location")) != NULL) {
+        snprintf(head->location, sizeof head->location, "%.250s", value);
+    }
+    return 0;
+}
+
+/* Prints and reads the status line and the headers, up to the empty line. Returns 0, or -1.
+ * */
+static int read_head(struct reader *r, struct head *head) {
+    char line[HEADER_MAX];
+    int minor, is_first = 1;
+    for (int count = 0; count < HEADERS_MAX; count++) {
+        int length = read_line(r, line, sizeof line);
+        if (length < 0)
+            return -1;
+        printf("%s\n", line);
+        if (is_first) {
+            *head = (struct head){.length = ~0ULL};
+            if (sscanf(line, "HTTP/1.%1d %3d", &minor, &head->code) != 2 ||
+                head->code < 100) {
+                fprintf(stderr, "web_client: \"%.60s\" is not HTTP\n", line);
+                return -1;
+            }
+            snprintf(head->status, sizeof head->status, "%.60s", line + 9);
+        } else if (length == 0 && head->code >= 200) {
+            return 0;
+        } else if (read_header(line, head) < 0) {
+            return -1;
+        }
+        is_first = length == 0; /* 1xx was a word in between; the answer itself follows */
+    }
+    fprintf(stderr, "web_client: more than %d header lines\n", HEADERS_MAX);
+    return -1;
+}
+
+/* Returns 0 only if the status is a success and the body came whole. */
+static int read_response(struct reader *r, const char *url, const char *file) {
+    struct head head;
+    if (read_head(r, &head) < 0)
+        return -1;
+    int success = head.code < 300;
     struct body body = {.out = stdout, .shown = net_seconds() + 1};
     if (success && file != NULL) {
         body.out = fopen(file, "wb");
-        body.progress = isatty(2);
         if (body.out == NULL) {
-            perror(file);
+            fprintf(stderr, "web_client: %s: %s\n", file, strerror(errno));
             return -1;
         }
+        body.progress = isatty(2);
     }
     int failed = 0;
-    if (code != 204 && code != 304) /* these two have no body at all */
-        failed = chunked ? copy_chunked(r, &body) : copy(r, length, &body);
-    if (body.out != stdout && fclose(body.out) != 0) {
-        perror(file);
+    if (head.code != 204 && head.code != 304) /* these two have no body at all */
+        failed = head.chunked ? copy_chunked(r, &body) : copy(r, head.length, &body);
+    if (body.progress)
+        fprintf(stderr, "\r%.1f MB\n", (double)body.total / 1e6);
+    if (fflush(stdout) != 0 || (body.out != stdout && fclose(body.out) != 0)) {
+        perror("web_client: write");
         failed = -1;
     }
-    if (!success)
-        fprintf(stderr, "web_client: %s: the server answers %s%s%s\n", url, status,
-                *location ? ": look at " : "", location);
-    return success ? failed : -1;
+    if (success)
+        return failed;
+    fprintf(stderr, "web_client: %s: the server answers %s%s%s\n", url, head.status,
+            *head.location ? ": look at " : "", head.location);
+    return -1;
 }
 
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         printf(
             "usage: web_client URL [-o FILE]\n"
-            "Prints the status, the headers and the body that a web server answers with;\n"
-            "with -o, the body goes to FILE. Exits 0 only if the page was found and came "
+            "Prints the status, the headers and the body of a web server's answer; with\n"
+            "-o, the body goes to FILE. Exits 0 only if the page was found and is "
             "whole.\n");
         return 0;
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Lesson 01: what a socket is, addresses and ports, a web server and a web client.
+# shellcheck disable=SC2030,SC2031 # each test is a subshell of its own, and means to be
 load helper
 
 L=01-socket-basics
@@ -474,8 +475,8 @@ END
 
 @test "a bad URL is refused with a reason, before anything is sent" {
     for url in https://127.0.0.1/ ftp://127.0.0.1/ 127.0.0.1 http:// http:///x http://a:b/ \
-        http://a:0/ http://a:65536/ http://a:999999/ http://user@a/ 'http://a/b c' http://[::1 \
-        http://[::1]x/ $'http://a/\nX: y' "http://a/$(printf '%03000d' 0)"; do
+        http://a:0/ http://a:65536/ http://a:999999/ http://user@a/ 'http://a/b c' 'http://[::1' \
+        'http://[::1]x/' $'http://a/\nX: y' "http://a/$(printf '%03000d' 0)"; do
         run lesson $L/web_client "$url"
         [ "$status" = 2 ]
         [ "${#lines[@]}" = 1 ]
@@ -521,6 +522,25 @@ SSH-2.0-something\r\n
 
 END
     [[ $output == *"web_client: the server closed in the middle of its headers"* ]]
+}
+
+@test "an endless head is not read for ever" {
+    awk 'BEGIN { for (i = 0; i < 300; i++) printf "HTTP/1.1 100 Continue\r\n\r\n" }' \
+        >"$BATS_TEST_TMPDIR/reply"
+    serve_bytes "$BATS_TEST_TMPDIR/reply"
+    run lesson $L/web_client "$URL/"
+    [ "$status" = 1 ]
+    [[ $output == *"web_client: more than 200 header lines"* ]]
+}
+
+@test "a body that cannot be written makes the client fail" {
+    not_on_windows "no /dev/full there"
+    serve
+    lesson $L/web_client "$URL/" -o /dev/full && return 1
+    run lesson $L/web_client "$URL/" -o /dev/full
+    [[ $output == *"web_client: write: No space left on device"* ]]
+    run lesson $L/web_client "$URL/" -o "$SITE"
+    [[ $output == *"web_client: $SITE: Is a directory"* ]]
 }
 
 @test "codes in a server's headers do not reach the terminal" {
