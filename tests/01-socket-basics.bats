@@ -210,6 +210,14 @@ with_few_files_open() {
     [ "$(status_of 'GET /bare/ HTTP/1.0\n\n')" = "HTTP/1.1 404 Not Found" ]
 }
 
+@test "a path with .. is refused wherever it would lead" {
+    serve
+    [ "$(status_of 'GET /sub/../index.html HTTP/1.0\n\n')" = "HTTP/1.1 403 Forbidden" ]
+    [ "$(status_of 'GET /sub/%%2e%%2e HTTP/1.0\n\n')" = "HTTP/1.1 403 Forbidden" ]
+    echo 'two dots' >"$SITE/a..b"
+    [ "$(status_of 'GET /a..b HTTP/1.0\n\n')" = "HTTP/1.1 200 OK" ]
+}
+
 @test "no way of writing .. leads out of the folder" {
     serve
     for path in /../secret.txt /sub/../../secret.txt /%%2e%%2e/secret.txt /%%2E./secret.txt \
@@ -296,6 +304,12 @@ with_few_files_open() {
     run curl -s -m 20 -o /dev/null -w '%{http_code}' --data-binary "@$BATS_TEST_TMPDIR/upload" "$URL/"
     [ "$status" = 0 ]
     [ "$output" = 405 ]
+    # The server goes on reading, or its kernel would send RST in place of FIN, and we could not write.
+    exec 4<>"/dev/tcp/127.0.0.1/$PORT"
+    { printf 'POST / HTTP/1.0\n\n' && cat "$BATS_TEST_TMPDIR/upload"; } >&4
+    run timeout 20 head -n 1 <&4 3>&-
+    [[ $output == "HTTP/1.1 405"* ]]
+    exec 4>&-
 }
 
 @test "a request in single bytes is answered, and one that never ends gets 408" {
@@ -339,10 +353,26 @@ with_few_files_open() {
     exec 4>&-
 }
 
+@test "a client that reads slowly but steadily gets its whole file" {
+    serve 2
+    head -c 30000000 /dev/zero >"$SITE/big"
+    exec 4<>"/dev/tcp/127.0.0.1/$PORT"
+    printf 'GET /big HTTP/1.0\n\n' >&4
+    # For longer than the two seconds which a client may do nothing.
+    slowly() {
+        for _ in 1 2 3 4 5 6; do
+            head -c 4000000 && sleep 0.45
+        done
+        timeout 20 cat
+    }
+    # shellcheck disable=SC2094
+    [ "$(slowly <&4 3>&- | wc -c)" -gt 30000000 ]
+    exec 4>&-
+}
+
 @test "clients that go away in the middle leave the server and its descriptors as they were" {
     serve
     head -c 3000000 /dev/zero >"$SITE/big"
-    status_of 'GET / HTTP/1.0\n\n'
     if [ -d "/proc/$SERVER_PID/fd" ] && [ "${SUITE:-native}" != windows ]; then
         before=$(ls "/proc/$SERVER_PID/fd")
     fi
@@ -513,6 +543,7 @@ END
     done <<'END'
 HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort
 HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nx
+HTTP/1.1 200 OK\r\nContent-Length: 1x\r\n\r\nx
 HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nx
 HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nA\r\nshort
 HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nlong\r\n0\r\n\r\n
@@ -536,9 +567,11 @@ END
 @test "a body that cannot be written makes the client fail" {
     not_on_windows "no /dev/full there"
     serve
-    lesson $L/web_client "$URL/" -o /dev/full && return 1
     run lesson $L/web_client "$URL/" -o /dev/full
+    [ "$status" = 1 ]
     [[ $output == *"web_client: write: No space left on device"* ]]
+    prog $L/web_client
+    "${PROG[@]}" "$URL/" >/dev/full 3>&- && return 1
     run lesson $L/web_client "$URL/" -o "$SITE"
     [[ $output == *"web_client: $SITE: Is a directory"* ]]
 }
