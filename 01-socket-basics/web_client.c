@@ -331,8 +331,12 @@ static int read_response(struct reader *r, const char *url, const char *file) {
         failed = head.chunked ? copy_chunked(r, &body) : copy(r, head.length, &body);
     if (body.progress)
         fprintf(stderr, "\r%.1f MB\n", (double)body.total / 1e6);
-    if (fflush(stdout) != 0 || (body.out != stdout && fclose(body.out) != 0)) {
+    if (body.out != stdout && fclose(body.out) != 0) {
         perror("web_client: write");
+        failed = -1;
+    }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "web_client: not all could be written to standard output\n");
         failed = -1;
     }
     if (success)
