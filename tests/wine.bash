@@ -30,7 +30,7 @@ wine_up() {
     local log=$WINEPREFIX.log keys=$WINEPREFIX.keys
     mkdir -p "$WINEPREFIX"
     [ -e "$WINEPREFIX/system.reg" ] || echo "making a Windows system in build/wine (once, about 10 s)" >&2
-    wineserver -k 2>/dev/null # what an interrupted run has left
+    wine_down # what an interrupted run has left
     rm -f "$keys" && mkfifo "$keys" || return 1
     exec 9<>"$keys" # both ends, so that the reader never sees an end of file
     wine cmd /c pause <"$keys" >"$log" 2>&1 3>&- 9>&- &
@@ -43,8 +43,11 @@ wine_up() {
     return 1
 }
 
+# -k2 asks the server to end all; on a busy machine a plain -k loses patience, kills the server, and
+# leaves the programs behind, waiting for ever.
 wine_down() {
-    wineserver -k 2>/dev/null
+    wineserver -k2 2>/dev/null
+    timeout 30 wineserver -w
     exec 9>&-
     rm -f "$WINEPREFIX.keys"
 }
