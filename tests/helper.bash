@@ -105,9 +105,12 @@ need_wire() {
 }
 
 teardown() {
-    local pid
+    local pid alive
+    # Only those which still run: the pid of one that has ended may be another program's by now.
+    alive=" $(jobs -pr; jobs -ps) "
+    alive=${alive//$'\n'/ }
     for pid in ${STARTED[@]+"${STARTED[@]}"}; do
-        kill -9 "$pid" 2>/dev/null || true
+        [[ $alive != *" $pid "* ]] || kill -9 "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
     STARTED=()
