@@ -45,6 +45,18 @@ END
     URL=http://127.0.0.1:$PORT
 }
 
+# Opens the URL in a browser without a window, prints the page as the browser then has it.
+browse() {
+    local name browser=
+    for name in chromium chromium-browser google-chrome; do
+        browser=$(command -v "$name") && break
+    done
+    [ -n "$browser" ] || skip "chromium is not installed"
+    run timeout 60 "$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
+        --disable-background-networking --disable-component-update --disable-sync \
+        --user-data-dir="$BATS_TEST_TMPDIR/browser" --dump-dom "$1" 3>&-
+}
+
 # ---- a socket as a file
 
 # bats has files of its own open, between which ours would be scattered.
@@ -438,7 +450,6 @@ with_few_files_open() {
 }
 
 @test "a real browser opens the page with its style sheet, script, picture and frame" {
-    need chromium
     cat >"$SITE/index.html" <<'END'
 <!doctype html><link rel="stylesheet" href="style.css"><script src="script.js"></script>
 <h1>heading</h1><img src="picture.svg"><iframe src="sub"></iframe>
@@ -451,20 +462,15 @@ END
     echo 'const fromScript = 40 + 2;' >"$SITE/script.js"
     echo '<svg xmlns="http://www.w3.org/2000/svg" width="123" height="45"></svg>' >"$SITE/picture.svg"
     serve
-    run timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
-        --disable-background-networking --disable-component-update --disable-sync \
-        --user-data-dir="$BATS_TEST_TMPDIR/browser" --dump-dom "$URL/" 3>&-
+    browse "$URL/"
     [ "$status" = 0 ]
     [[ $output == *"STYLE rgb(1, 2, 3) SCRIPT 42 PICTURE 123 FRAME the page below AT /sub/ END"* ]]
 }
 
 @test "the lesson's own page opens in a real browser" {
-    need chromium
     SITE=$ROOT/$L/www
     serve
-    run timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
-        --disable-background-networking --disable-component-update --disable-sync \
-        --user-data-dir="$BATS_TEST_TMPDIR/browser" --dump-dom "$URL/" 3>&-
+    browse "$URL/"
     [[ $output == *"This page came through a socket"* ]]
     wait_line server 'GET /style.css 200'
     wait_line server 'GET /socket.svg 200'
@@ -508,6 +514,7 @@ END
         http://a:0/ http://a:65536/ http://a:999999/ http://user@a/ 'http://a/b c' 'http://[::1' \
         'http://[::1]x/' $'http://a/\nX: y' "http://a/$(printf '%03000d' 0)"; do
         run lesson $L/web_client "$url"
+        echo "$url: $output"
         [ "$status" = 2 ]
         [ "${#lines[@]}" = 1 ]
     done
