@@ -75,20 +75,24 @@ static struct flow *flow_of(struct connection *c, int host, uint32_t seq) {
     return NULL;
 }
 
-static struct flow *flow_begin(struct connection *c, int host, uint32_t seq) {
+static struct flow *flow_begin(const struct log *log, struct connection *c, int host,
+                               uint32_t seq) {
     if (c->flow_count[host] == FLOWS) { /* forget the oldest */
         memmove(&c->flows[host][0], &c->flows[host][1], (FLOWS - 1) * sizeof(struct flow));
         c->flow_count[host]--;
     }
     struct flow *flow = &c->flows[host][c->flow_count[host]++];
     flow->first = flow->next = seq;
+    flow->shown = log->isn[host][c->flows_begun[host]];
+    if (c->flows_begun[host] < FLOWS - 1)
+        c->flows_begun[host]++;
     return flow;
 }
 
 /* A sequence number as shown; one that belongs to no flow is shown as it is on the cable. */
-static uint32_t shown(struct log *log, struct connection *c, int host, uint32_t seq) {
+static uint32_t shown(struct connection *c, int host, uint32_t seq) {
     struct flow *flow = flow_of(c, host, seq);
-    return flow ? seq - flow->first + log->isn[host] : seq;
+    return flow ? seq - flow->first + flow->shown : seq;
 }
 
 static void number_segment(struct log *log, struct logged_frame *frame) {
@@ -99,18 +103,18 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
 
     struct flow *flow = flow_of(c, from, f->seq);
     if (f->flags & TCP_SYN && (flow == NULL || flow->first != f->seq))
-        flow = flow_begin(c, from, f->seq);
+        flow = flow_begin(log, c, from, f->seq);
     else if (flow == NULL &&
              !(f->flags & TCP_RST)) /* a RST may carry any number: RFC 9293 3.5.2 */
-        flow = flow_begin(c, from, f->seq);
+        flow = flow_begin(log, c, from, f->seq);
     if (flow != NULL) {
         uint32_t end = f->seq + length;
         frame->again = length > 0 && (int32_t)(end - flow->next) <= 0;
         if ((int32_t)(end - flow->next) > 0)
             flow->next = end;
     }
-    frame->seq = shown(log, c, from, f->seq);
-    frame->ack = f->flags & TCP_ACK ? shown(log, c, !from, f->ack) : 0;
+    frame->seq = shown(c, from, f->seq);
+    frame->ack = f->flags & TCP_ACK ? shown(c, !from, f->ack) : 0;
 }
 
 long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes,

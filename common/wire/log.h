@@ -13,7 +13,8 @@
  *     client : exit = 0              the program ends
  *
  * Sequence numbers are shown from the first one of each direction, so that a picture can be
- * compared with the book's: `isn` says from where. Nothing else about a segment is changed.
+ * compared with the book's: `isn` says from where, for each SYN with numbers of its own between
+ * the same two ports anew. Nothing else about a segment is changed.
  * Portable C; no I/O.
  */
 #ifndef LOG_H
@@ -93,6 +94,7 @@ enum { FLOWS = 8 };
 /* One direction of a connection, from one SYN on. A pair of ports that is used again has more. */
 struct flow {
     uint32_t first; /* sequence number of the SYN, or of the first segment seen */
+    uint32_t shown; /* the number that stands for it on the ladder */
     uint32_t next;  /* one past the highest sequence number sent */
 };
 
@@ -101,6 +103,7 @@ struct connection {
     uint16_t port[HOSTS];
     struct flow flows[HOSTS][FLOWS];
     int flow_count[HOSTS];
+    int flows_begun[HOSTS]; /* those forgotten since counted too */
 };
 
 struct log {
@@ -110,7 +113,9 @@ struct log {
     long frame_count, frame_room;
     struct connection *connections;
     long connection_count, connection_room;
-    uint32_t isn[HOSTS]; /* numbers shown for the first sequence number of each host */
+    /* Numbers shown for the first sequence number of each host: of a connection's first SYN, of
+     * the next one between the same ports, and so on; the last stands for all that follow. */
+    uint32_t isn[HOSTS][FLOWS];
     void (*heard)(void *ear, long index); /* told of each new event, or NULL */
     void *ear;
 };

@@ -726,7 +726,7 @@ int play(struct scene *scene, const struct play_options *options) {
     s->looked = calloc(MAX_ENDPOINTS, sizeof *s->looked);
     for (int host = 0; host < HOSTS; host++) {
         s->seen[host] = calloc(MAX_ENDPOINTS, sizeof *s->seen[host]);
-        s->log.isn[host] = scene->isn[host];
+        memcpy(s->log.isn[host], scene->isn[host], sizeof s->log.isn[host]);
     }
     catch_signals();
     if (hosts_open(s->hosts, scene->textbook, &trouble) < 0) {

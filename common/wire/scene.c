@@ -66,17 +66,6 @@ static const char *read_command(struct scene *scene, int host, const char *s, in
     return split(command, s);
 }
 
-static const char *read_isn(struct scene *scene, const char *s) {
-    unsigned long client, server;
-    char rest;
-    if (sscanf(s, "client %lu server %lu %c", &client, &server, &rest) != 2 ||
-        client > UINT32_MAX || server > UINT32_MAX)
-        return "expected: isn client NUMBER server NUMBER";
-    scene->isn[CLIENT] = (uint32_t)client;
-    scene->isn[SERVER] = (uint32_t)server;
-    return NULL;
-}
-
 static const char *read_time(int64_t *ns, const char *s) {
     size_t length = parse_time(s, ns);
     return length == 0 || s[length] ? "a time is expected, as 10ms, 3s or 500us" : NULL;
@@ -87,6 +76,30 @@ static int host_by_name(const char *s, size_t length) {
         if (strlen(host_names[host]) == length && strncmp(s, host_names[host], length) == 0)
             return host;
     return -1;
+}
+
+/* isn client 1000 server 2000; more numbers are for later SYNs between the same ports. */
+static const char *read_isn(struct scene *scene, const char *s) {
+    static const char expected[] = "expected: isn client NUMBER... server NUMBER...";
+    for (int host = 0; host < HOSTS; host++) {
+        int count = 0;
+        size_t word = strcspn(s, " \t");
+        if (host_by_name(s, word) != host)
+            return expected;
+        for (s += word + strspn(s + word, " \t"); isdigit((unsigned char)*s);) {
+            char *end;
+            unsigned long number = strtoul(s, &end, 10);
+            if (count == FLOWS || number > UINT32_MAX ||
+                (*end && !isspace((unsigned char)*end)))
+                return expected;
+            for (int i = count++; i < FLOWS; i++)
+                scene->isn[host][i] = (uint32_t)number;
+            s = end + strspn(end, " \t");
+        }
+        if (count == 0)
+            return expected;
+    }
+    return *s ? expected : NULL;
 }
 
 static const char *read_sysctl(struct scene *scene, const char *s, int number) {

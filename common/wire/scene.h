@@ -46,8 +46,8 @@ struct scene {
     char *path;   /* of the file, or NULL */
     char *lesson; /* its folder's name, "04-handshake-trace", or NULL */
     char *title, *intro, *figure;
-    uint32_t isn[HOSTS];
-    int64_t latency, timeout; /* ns: each way; longest time without an event */
+    uint32_t isn[HOSTS][FLOWS]; /* see log.h */
+    int64_t latency, timeout;   /* ns: each way; longest time without an event */
     int textbook; /* `stack textbook`: the TCP of the books; else the kernel's defaults */
     struct command commands[HOSTS];
     struct setting *settings;
