@@ -174,8 +174,9 @@ static void printed(struct rows *rows, const struct event *e) {
 static int is_shown(const struct rows *rows, const struct log *log, const struct event *e) {
     if (rows->all || e->note != NO_INDEX)
         return 1;
-    if (e->kind <= EV_LOST)
-        return log->frames[e->frame].f.protocol != P_ARP;
+    if (e->kind <= EV_LOST) /* the end of every frame whose beginning is shown */
+        return log->frames[e->frame].f.protocol != P_ARP ||
+               (e->kind != EV_SEND && track_of(rows, e->frame) != NO_INDEX);
     if (e->kind == EV_RETURN && log->events[e->call].note != NO_INDEX)
         return 1;
     return e->kind != EV_PRINTS && !e->minor &&
