@@ -44,6 +44,7 @@ long log_add(struct log *log, const struct event *e) {
     log->events[index].args = copy_text(e->args);
     log->events[index].text = copy_text(e->text);
     log->events[index].note = NO_INDEX;
+    log->events[index].round = log->round;
     if (log->heard)
         log->heard(log->ear, index);
     return index;

@@ -76,6 +76,7 @@ struct event {
 
     char *text; /* PRINTS: the line */
     long note;  /* index of the expectation that this event met, or NO_INDEX */
+    long round; /* set by log_add: events of one round came without a pause between them */
 };
 
 struct logged_frame {
@@ -113,6 +114,7 @@ struct log {
     long frame_count, frame_room;
     struct connection *connections;
     long connection_count, connection_room;
+    long round; /* of the events that come now: counts how often all has come to rest */
     /* Numbers shown for the first sequence number of each host: of a connection's first SYN, of
      * the next one between the same ports, and so on; the last stands for all that follow. */
     uint32_t isn[HOSTS][FLOWS];

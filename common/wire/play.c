@@ -433,6 +433,7 @@ static void settle(struct stage *s) {
     tasks_read_output(&s->tasks);
     tasks_mark_blocked(&s->tasks);
     show(s);
+    s->log.round++;
 }
 
 /* ---- show ---------------------------------------------------------------------------------------- */

@@ -45,6 +45,7 @@ static struct row *new_row(struct rows *rows, const struct event *e) {
     row->frame = NO_INDEX;
     row->track = NO_INDEX;
     row->mine = e->host;
+    row->round = e->round;
     mark_live(rows, row);
     return row;
 }
@@ -60,7 +61,8 @@ static int is_bare(const struct row *row) { /* nothing on the cable yet */
 
 static void frame_sent(struct rows *rows, const struct log *log, const struct event *e) {
     struct row *row = last(rows);
-    if (!(row && is_bare(row) && row->mine == e->host &&
+    /* A frame shares the row of what caused it; what a timer sends later has a row of its own. */
+    if (!(row && is_bare(row) && row->mine == e->host && row->round == e->round &&
           row->lanes[!e->host].kind == LANE_EMPTY &&
           (row->lanes[e->host].kind == LANE_STATE ||
            row->lanes[e->host].kind == LANE_ENTERS ||
@@ -94,6 +96,7 @@ static void frame_ends(struct rows *rows, const struct log *log, const struct ev
         rows->tracks[track].frame = NO_INDEX;
     if (at_once)
         row->track = NO_INDEX;
+    row->round = e->round;
     row->copy = e->copy;
     row->damaged = e->damaged;
     mark_live(rows, row);
@@ -104,7 +107,7 @@ static void frame_ends(struct rows *rows, const struct log *log, const struct ev
 static void state_changed(struct rows *rows, const struct log *log, const struct event *e) {
     struct row *row = last(rows);
     int arrival = row && (row->crossing == ARRIVES || row->crossing == STRAIGHT) &&
-                  row->from != e->host;
+                  row->from != e->host && row->round == e->round;
     if (!(arrival && row->lanes[e->host].kind == LANE_EMPTY))
         row = new_row(rows, e);
     struct lane *lane = &row->lanes[e->host];

@@ -41,7 +41,8 @@ struct row {
     unsigned live_from_server; /* of those, which belong to frames of the server */
     long notes[ROW_NOTES];     /* expectations met by events of this row */
     int note_count;
-    int mine; /* host whose events this row began with */
+    int mine;   /* host whose events this row began with */
+    long round; /* of the event that it began with */
 };
 
 struct track {
