@@ -11,6 +11,9 @@ const char *const state_names[STATES] = {
     "",           "CLOSED",     "LISTEN",     "SYN_SENT", "SYN_RCVD", "ESTABLISHED",
     "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING",  "LAST_ACK", "TIME_WAIT"};
 
+const char *const why_names[WHYS] = {"",    "RTO",          "after-RTO", "fast",
+                                     "TLP", "window-probe", "keepalive"};
+
 static void out_of_memory(void) {
     fprintf(stderr, "wire: out of memory\n");
     exit(1);
@@ -96,6 +99,18 @@ static uint32_t shown(struct connection *c, int host, uint32_t seq) {
     return flow ? seq - flow->first + flow->shown : seq;
 }
 
+/* The frame that first carried the first byte (or SYN, or FIN) of this one. */
+static long first_sending(const struct log *log, const struct logged_frame *again) {
+    for (long i = 0; i < log->frame_count; i++) {
+        const struct logged_frame *frame = &log->frames[i];
+        uint32_t length = frame_sequence_length(&frame->f);
+        if (frame->f.protocol == P_TCP && frame->connection == again->connection &&
+            frame->from == again->from && again->f.seq - frame->f.seq < length)
+            return i;
+    }
+    return NO_INDEX;
+}
+
 static void number_segment(struct log *log, struct logged_frame *frame) {
     struct connection *c = &log->connections[frame->connection];
     const struct frame *f = &frame->f;
@@ -111,6 +126,9 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
     if (flow != NULL) {
         uint32_t end = f->seq + length;
         frame->again = length > 0 && (int32_t)(end - flow->next) <= 0;
+        frame->probe = length == 0 && f->kinds == KIND_ACK && f->seq + 1 == flow->next &&
+                       f->seq != flow->first;
+        frame->first = frame->again ? first_sending(log, frame) : NO_INDEX;
         if ((int32_t)(end - flow->next) > 0)
             flow->next = end;
     }
@@ -131,7 +149,7 @@ long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes
     frame->length = length;
     frame->from = from;
     frame->sent = time;
-    frame->connection = NO_INDEX;
+    frame->connection = frame->first = NO_INDEX;
     frame_decode(bytes, length, &frame->f);
     if (frame->f.protocol == P_TCP || frame->f.protocol == P_UDP) {
         uint8_t ip[HOSTS][4];
@@ -145,6 +163,22 @@ long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes
             number_segment(log, frame);
     }
     return log->frame_count++;
+}
+
+void log_add_gauge(struct log *log, const struct gauge *gauge) {
+    for (long i = log->gauge_count - 1; i >= 0; i--) {
+        const struct gauge *g = &log->gauges[i];
+        if (g->host != gauge->host || g->connection != gauge->connection)
+            continue;
+        if (g->rto == gauge->rto && g->rtt == gauge->rtt && g->rttvar == gauge->rttvar &&
+            g->congestion == gauge->congestion && g->retransmits == gauge->retransmits &&
+            g->cwnd == gauge->cwnd && g->unacked == gauge->unacked)
+            return;
+        break;
+    }
+    log->gauges =
+        log_room(log->gauges, log->gauge_count, &log->gauge_room, sizeof *log->gauges);
+    log->gauges[log->gauge_count++] = *gauge;
 }
 
 static const char *icmp_text(const struct frame *f) {
@@ -168,7 +202,7 @@ static const char *icmp_text(const struct frame *f) {
 
 const char *log_frame_text(const struct logged_frame *frame, char *text, size_t size) {
     const struct frame *f = &frame->f;
-    char kind[40], ack[24] = "", length[32] = "", window[16] = "";
+    char kind[40], ack[24] = "", length[32] = "", window[16] = "", why[24] = "";
     frame_kind_text(f->kinds, kind, sizeof kind);
     switch (f->protocol) {
     case P_TCP:
@@ -178,7 +212,10 @@ const char *log_frame_text(const struct logged_frame *frame, char *text, size_t 
             snprintf(length, sizeof length, " len=%zu", f->payload_length);
         if (f->window == 0 && !(f->flags & TCP_RST))
             snprintf(window, sizeof window, " win=0");
-        snprintf(text, size, "%s seq=%u%s%s%s", kind, frame->seq, ack, length, window);
+        if (frame->why != WHY_NONE)
+            snprintf(why, sizeof why, " why=%s", why_names[frame->why]);
+        snprintf(text, size, "%s seq=%u%s%s%s%s", kind, frame->seq, ack, length, window,
+                 why);
         break;
     case P_UDP: snprintf(text, size, "%s len=%zu", kind, f->payload_length); break;
     case P_ICMP: snprintf(text, size, "%s%s", kind, icmp_text(f)); break;
@@ -247,5 +284,6 @@ void log_free(struct log *log) {
     free(log->events);
     free(log->frames);
     free(log->connections);
+    free(log->gauges);
     memset(log, 0, sizeof *log);
 }

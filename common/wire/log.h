@@ -51,6 +51,18 @@ enum event_kind {
     EV_EXIT
 };
 
+/* Why a segment is sent that tells nothing new: what the sender's kernel says about itself. */
+enum why {
+    WHY_NONE,
+    WHY_RTO,       /* the retransmission timer ran out */
+    WHY_AFTER_RTO, /* lost as well, so it says after a timeout, and sends it as ACKs allow */
+    WHY_FAST,      /* duplicate ACKs or SACK: no timer was waited for */
+    WHY_TLP,       /* tail loss probe: the last segment again, after some two round trips */
+    WHY_WINDOW_PROBE, /* is the window still 0? */
+    WHY_KEEPALIVE,    /* is the peer still there? */
+    WHYS
+};
+
 enum { NO_INDEX = -1, CALL_NAME = 16, CALL_RESULT = 20, EVENT_TEXT = 200 };
 
 struct event {
@@ -88,6 +100,24 @@ struct logged_frame {
     long connection;   /* index into log.connections, or NO_INDEX */
     uint32_t seq, ack; /* as shown */
     int again; /* 1 when all its sequence numbers were sent before: a retransmission */
+    int probe; /* 1 when it is empty and its number is the one before the next: a probe */
+    enum why why;
+    long
+        first; /* again: index of the frame that first carried its first byte, or NO_INDEX */
+};
+
+/* What a kernel says about one end of a connection (TCP_INFO), as it was read at a moment. */
+struct gauge {
+    long events; /* how many events the log had then */
+    int64_t time;
+    int host;
+    long connection;
+    int known;       /* 0: no connection yet, or a kernel that does not tell */
+    int congestion;  /* tcpi_ca_state: 0 open, 1 disorder, 2 CWR, 3 recovery, 4 loss */
+    int retransmits; /* timeouts since the last progress */
+    uint32_t rto, rtt,
+        rttvar;             /* us; the rttvar told is the kernel's mdev, not its RTTVAR */
+    uint32_t cwnd, unacked; /* segments */
 };
 
 enum { FLOWS = 8 };
@@ -114,6 +144,8 @@ struct log {
     long frame_count, frame_room;
     struct connection *connections;
     long connection_count, connection_room;
+    struct gauge *gauges; /* one for each change that was seen */
+    long gauge_count, gauge_room;
     long round; /* of the events that come now: counts how often all has come to rest */
     /* Numbers shown for the first sequence number of each host: of a connection's first SYN, of
      * the next one between the same ports, and so on; the last stands for all that follow. */
@@ -142,6 +174,9 @@ long log_connection(struct log *log, const uint8_t ip[HOSTS][4],
 const char *log_event_text(const struct log *log, const struct event *e, char *text,
                            size_t size);
 
+/* Adds a gauge, if it tells anything else than the last one of its host and connection. */
+void log_add_gauge(struct log *log, const struct gauge *gauge);
+
 /* "SYN,ACK seq=2000 ack=1001": the frame as the grammar says it, without its direction. */
 const char *log_frame_text(const struct logged_frame *frame, char *text, size_t size);
 
@@ -149,5 +184,6 @@ void log_free(struct log *log);
 
 extern const char *const host_names[HOSTS];
 extern const char *const state_names[STATES];
+extern const char *const why_names[WHYS]; /* "RTO", "fast" ...; WHY_NONE is "" */
 
 #endif

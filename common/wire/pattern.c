@@ -77,12 +77,20 @@ static const char *parse_frame(struct pattern *p, const char *s) {
         unsigned long value = 0;
         size_t i, count = sizeof fields / sizeof fields[0];
         s = next_word(s, word);
+        if (strncmp(word, "why=", 4) == 0) {
+            for (int why = WHY_NONE + 1; why < WHYS; why++)
+                if (strcmp(word + 4, why_names[why]) == 0)
+                    p->why = (enum why)why;
+            if (p->why == WHY_NONE)
+                return "why= is RTO, after-RTO, fast, TLP, window-probe or keepalive";
+            continue;
+        }
         for (i = 0; i < count; i++)
             if (strncmp(word, fields[i].name, 4) == 0)
                 break;
         if (i == count || !whole_number(word + 4, UINT32_MAX, &value)) {
             snprintf(complaint, sizeof complaint,
-                     "'%s' is not seq=N, ack=N, len=N or win=N", word);
+                     "'%s' is not seq=N, ack=N, len=N, win=N or why=WORD", word);
             return complaint;
         }
         *fields[i].has = 1;
@@ -214,7 +222,8 @@ static int fits_numbers(const struct pattern *p, const struct logged_frame *fram
     return (!p->has_seq || frame->seq == p->seq) &&
            (!p->has_ack || (frame->f.flags & TCP_ACK && frame->ack == p->ack)) &&
            (!p->has_length || frame->f.payload_length == p->length) &&
-           (!p->has_window || frame->f.window == p->window);
+           (!p->has_window || frame->f.window == p->window) &&
+           (p->why == WHY_NONE || frame->why == p->why);
 }
 
 /* Whether the event is of the pattern's sort, its numbers and ordinal aside. */

@@ -17,6 +17,7 @@ struct pattern {
     unsigned frame_kinds; /* SEND, ARRIVE, LOST */
     int has_seq, has_ack, has_length, has_window;
     uint32_t seq, ack, length, window;
+    enum why why;              /* SEND, ARRIVE, LOST: why=RTO; WHY_NONE for any */
     enum state state;          /* STATE */
     char name[CALL_NAME];      /* CALL, RETURN */
     int fd;                    /* CALL, RETURN: NO_INDEX for any */

@@ -42,6 +42,7 @@ struct seen { /* an endpoint as it was at the last look */
     struct endpoint now;
     long connection;
     int found;
+    int timeouts; /* of its gauge's retransmits, how many have been seen as frames */
 };
 
 struct stage {
@@ -239,6 +240,20 @@ static void log_state(struct stage *s, int host, const struct seen *seen,
     log_add(&s->log, &e);
 }
 
+/* What the kernel says of this end just now, before the event that may follow from it is logged. */
+static void log_gauge(struct stage *s, int host, struct seen *seen) {
+    struct gauge gauge = seen->now.gauge;
+    if (seen->connection == NO_INDEX || !gauge.known)
+        return;
+    gauge.host = host;
+    gauge.connection = seen->connection;
+    gauge.events = s->log.event_count;
+    gauge.time = now(s);
+    if (seen->timeouts > gauge.retransmits)
+        seen->timeouts = gauge.retransmits;
+    log_add_gauge(&s->log, &gauge);
+}
+
 static void endpoint_appeared(struct stage *s, int host, const struct endpoint *row) {
     if (s->seen_count[host] == MAX_ENDPOINTS)
         return;
@@ -253,6 +268,7 @@ static void endpoint_appeared(struct stage *s, int host, const struct endpoint *
         port[!host] = row->peer_port;
         seen->connection = log_connection(&s->log, (const uint8_t(*)[4])ip, port);
     }
+    log_gauge(s, host, seen);
     log_state(s, host, seen, row->state);
 }
 
@@ -312,10 +328,41 @@ static void read_states(struct stage *s, int host) {
         enum state before = s->seen[host][i].now.state;
         s->seen[host][i].now = *row;
         s->seen[host][i].found = 1;
+        log_gauge(s, host, &s->seen[host][i]);
         if (before != row->state)
             log_state(s, host, &s->seen[host][i], row->state);
     }
     endpoints_vanished(s, host, s->looked, count);
+}
+
+/* Why the host has sent this: asked of its kernel behind the frame, so that what is said is not older
+ * than the frame. A SYN or SYN,ACK is sent again by the timer alone. */
+static enum why why_sent(struct stage *s, int host, const struct logged_frame *frame) {
+    long connection = frame->connection;
+    int again = frame->again, probe = frame->probe;
+    if (!again && !probe)
+        return WHY_NONE;
+    read_states(s, host);
+    for (int i = 0; i < s->seen_count[host]; i++) {
+        struct seen *seen = &s->seen[host][i];
+        const struct gauge *gauge = &seen->now.gauge;
+        if (seen->connection != connection)
+            continue;
+        if (probe)
+            return seen->now.timer == TIMER_PROBE ? WHY_WINDOW_PROBE : WHY_KEEPALIVE;
+        if (seen->now.state == SYN_SENT || seen->now.state == SYN_RCVD)
+            return WHY_RTO;
+        if (!gauge->known)
+            return WHY_NONE;
+        if (gauge->retransmits > seen->timeouts) {
+            seen->timeouts++;
+            return WHY_RTO;
+        }
+        return gauge->congestion == 4   ? WHY_AFTER_RTO
+               : gauge->congestion == 3 ? WHY_FAST
+                                        : WHY_TLP;
+    }
+    return WHY_NONE;
 }
 
 /* Takes every frame that the host has sent. Returns how many. */
@@ -331,6 +378,7 @@ static int read_frames(struct stage *s, int host) {
         }
         event_begin(s, &e, EV_SEND, host);
         e.frame = log_add_frame(&s->log, host, e.time, bytes, (size_t)n);
+        s->log.frames[e.frame].why = why_sent(s, host, &s->log.frames[e.frame]);
         log_add(&s->log, &e);
         count++;
     }

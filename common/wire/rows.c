@@ -59,6 +59,21 @@ static int is_bare(const struct row *row) { /* nothing on the cable yet */
     return row->crossing == NOTHING;
 }
 
+/* Why the kernel sends this by itself, and how long after the first time. */
+static void put_why(struct lane *lane, const struct log *log,
+                    const struct logged_frame *frame) {
+    static const char *const words[WHYS] = {
+        "", "RTO", "after the RTO", "fast retransmit", "TLP", "window probe", "keepalive"};
+    lane->kind = LANE_WHY;
+    snprintf(lane->text, sizeof lane->text, "%s", words[frame->why]);
+    if ((frame->why == WHY_RTO || frame->why == WHY_TLP) && frame->first != NO_INDEX) {
+        double waited = (double)(frame->sent - log->frames[frame->first].sent) / 1e6;
+        snprintf(lane->text, sizeof lane->text,
+                 waited < 9999.5 ? "%s after %.0f ms" : "%s after %.0f s",
+                 words[frame->why], waited < 9999.5 ? waited : waited / 1e3);
+    }
+}
+
 static void frame_sent(struct rows *rows, const struct log *log, const struct event *e) {
     struct row *row = last(rows);
     /* A frame shares the row of what caused it; what a timer sends later has a row of its own. */
@@ -71,6 +86,8 @@ static void frame_sent(struct rows *rows, const struct log *log, const struct ev
     row->crossing = DEPARTS;
     row->frame = e->frame;
     row->from = log->frames[e->frame].from;
+    if (log->frames[e->frame].why != WHY_NONE && row->lanes[e->host].kind == LANE_EMPTY)
+        put_why(&row->lanes[e->host], log, &log->frames[e->frame]);
     row->track = track_of(rows, NO_INDEX);
     if (row->track != NO_INDEX)
         rows->tracks[row->track] = (struct track){e->frame, row->from};

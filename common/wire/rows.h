@@ -11,7 +11,15 @@
 
 enum { TRACKS = 8, LANE_TEXT = 100, ROW_NOTES = 4 };
 
-enum lane_kind { LANE_EMPTY, LANE_STATE, LANE_ENTERS, LANE_CALL, LANE_PRINTS, LANE_EXIT };
+enum lane_kind {
+    LANE_EMPTY,
+    LANE_STATE,
+    LANE_ENTERS,
+    LANE_CALL,
+    LANE_PRINTS,
+    LANE_EXIT,
+    LANE_WHY /* no call made it send this: "RTO after 221 ms" */
+};
 
 struct lane {
     enum lane_kind kind;

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,11 +29,43 @@ static int ask(int diag, unsigned char family) {
     request.body.sdiag_family = family;
     request.body.sdiag_protocol = IPPROTO_TCP;
     request.body.idiag_states = 0xfff;
+    request.body.idiag_ext = 1 << (INET_DIAG_INFO - 1); /* struct tcp_info as well */
     ssize_t n;
     do
         n = send(diag, &request, sizeof request, 0);
     while (n < 0 && errno == EINTR);
     return n == (ssize_t)sizeof request ? 0 : -1;
+}
+
+/* Of TCP_INFO, which grows from kernel to kernel, what lies in front. */
+static void take_info(struct gauge *gauge, const void *bytes, size_t length) {
+    struct tcp_info info;
+    memset(&info, 0, sizeof info);
+    memcpy(&info, bytes, length < sizeof info ? length : sizeof info);
+    gauge->known = 1;
+    gauge->congestion = info.tcpi_ca_state;
+    gauge->retransmits = info.tcpi_retransmits;
+    gauge->rto = info.tcpi_rto;
+    gauge->rtt = info.tcpi_rtt;
+    gauge->rttvar = info.tcpi_rttvar;
+    gauge->cwnd = info.tcpi_snd_cwnd;
+    gauge->unacked = info.tcpi_unacked;
+}
+
+static void take_attributes(struct gauge *gauge, const char *bytes, size_t length) {
+    struct rtattr a;
+    while (length >= sizeof a) {
+        memcpy(&a, bytes, sizeof a);
+        if (a.rta_len < sizeof a || a.rta_len > length)
+            return;
+        if (a.rta_type == INET_DIAG_INFO)
+            take_info(gauge, bytes + RTA_LENGTH(0), a.rta_len - RTA_LENGTH(0));
+        size_t step = RTA_ALIGN((size_t)a.rta_len);
+        if (step > length)
+            return;
+        bytes += step;
+        length -= step;
+    }
 }
 
 static void take(struct endpoint *row, const struct inet_diag_msg *m) {
@@ -72,6 +106,9 @@ static int read_part(int diag, struct endpoint *rows, int room, int *count) {
         }
         if (length >= sizeof *h + sizeof(struct inet_diag_msg) && *count < room) {
             take(&rows[*count], (const void *)(h + 1));
+            size_t head = NLMSG_LENGTH(NLMSG_ALIGN(sizeof(struct inet_diag_msg)));
+            if (length > head)
+                take_attributes(&rows[*count].gauge, buffer + at + head, length - head);
             if (rows[*count].state != S_NONE)
                 ++*count;
         }

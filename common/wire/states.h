@@ -15,6 +15,8 @@ struct endpoint {
     uint16_t own_port, peer_port;
     int timer; /* the kernel's own timer that is running for it, see enum */
     uint32_t unsent_or_unacked; /* bytes in the send buffer */
+    struct gauge
+        gauge; /* what TCP_INFO says; its host and connection are left to the caller */
 };
 
 enum { TIMER_NONE, TIMER_RETRANSMIT, TIMER_KEEPALIVE, TIMER_TIME_WAIT, TIMER_PROBE };

@@ -229,7 +229,9 @@ static void put_lane(struct term *term, struct line *line, const struct row *row
             snprintf(rest, LANE_TEXT, "%.*s", room, text + cut + (text[cut] == ' '));
         text[cut] = '\0';
     }
-    enum paint paint = lane->kind == LANE_STATE ? STATE : PLAIN;
+    enum paint paint = lane->kind == LANE_STATE ? STATE
+                       : lane->kind == LANE_WHY ? AGAIN
+                                                : PLAIN;
     int length = (int)strlen(text) + mark;
     int column = host == CLIENT ? left_bar(term) - 1 - length : right_bar(term) + 2;
     put_text(line, column, text, paint);
@@ -248,10 +250,10 @@ static void put_rest(struct term *term, struct line *line, int host, const char 
 
 static const char *frame_mark(const struct row *row, const struct logged_frame *frame) {
     int arrives = row->crossing == ARRIVES;
-    return row->damaged               ? " damaged"
-           : row->copy                ? " copy"
-           : frame->again && !arrives ? " again"
-                                      : "";
+    return row->damaged                                         ? " damaged"
+           : row->copy                                          ? " copy"
+           : frame->again && !arrives && frame->why == WHY_NONE ? " again"
+                                                                : "";
 }
 
 /* A few bytes of data that are text are worth seeing: ` "hello"`. */
@@ -272,11 +274,13 @@ static void payload_text(const struct logged_frame *frame, char text[24]) {
 static void frame_label(const struct log *log, const struct row *row, int room,
                         char text[EVENT_TEXT]) {
     const struct logged_frame *frame = &log->frames[row->frame];
-    char full[EVENT_TEXT - 40], mark[40] = "", data[24], *ack;
+    char full[EVENT_TEXT - 40], mark[40] = "", data[24], *ack, *why;
     if (log->connection_count > 1 && frame->connection > 0)
         snprintf(mark, sizeof mark, " [%ld]", frame->connection + 1);
     strcat(mark, frame_mark(row, frame));
     log_frame_text(frame, full, sizeof full - sizeof data);
+    if ((why = strstr(full, " why=")) != NULL) /* that stands in the lane */
+        *why = '\0';
     payload_text(frame, data);
     if ((int)(strlen(full) + strlen(mark) + strlen(data)) <= room)
         strcat(full, data);
