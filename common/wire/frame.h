@@ -44,6 +44,8 @@ struct frame {
     uint32_t seq, ack;                 /* TCP, as on the cable */
     uint16_t window;                   /* TCP, not scaled */
     uint8_t flags;                     /* TCP_… bits */
+    uint32_t sack[4][2];               /* TCP: what arrived behind a hole: from, to */
+    int sack_count;
     uint8_t icmp_type, icmp_code;
     uint16_t arp_operation; /* 1 who-has, 2 is-at */
     size_t payload;         /* offset of the bytes above TCP, UDP or ICMP */

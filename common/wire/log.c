@@ -126,14 +126,16 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
     if (flow != NULL) {
         uint32_t end = f->seq + length;
         frame->again = length > 0 && (int32_t)(end - flow->next) <= 0;
-        frame->probe = length == 0 && f->kinds == KIND_ACK && f->seq + 1 == flow->next &&
-                       f->seq != flow->first;
+        frame->probe = length == 0 && f->kinds == KIND_ACK && f->seq + 1 == flow->next;
         frame->first = frame->again ? first_sending(log, frame) : NO_INDEX;
         if ((int32_t)(end - flow->next) > 0)
             flow->next = end;
     }
     frame->seq = shown(c, from, f->seq);
     frame->ack = f->flags & TCP_ACK ? shown(c, !from, f->ack) : 0;
+    for (int i = 0; i < f->sack_count; i++)
+        for (int end = 0; end < 2; end++)
+            frame->sack[i][end] = shown(c, !from, f->sack[i][end]);
 }
 
 long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes,
@@ -148,7 +150,7 @@ long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes
     memcpy(frame->bytes, bytes, length);
     frame->length = length;
     frame->from = from;
-    frame->sent = time;
+    frame->sent = frame->left = time;
     frame->connection = frame->first = NO_INDEX;
     frame_decode(bytes, length, &frame->f);
     if (frame->f.protocol == P_TCP || frame->f.protocol == P_UDP) {
@@ -170,9 +172,10 @@ void log_add_gauge(struct log *log, const struct gauge *gauge) {
         const struct gauge *g = &log->gauges[i];
         if (g->host != gauge->host || g->connection != gauge->connection)
             continue;
-        if (g->rto == gauge->rto && g->rtt == gauge->rtt && g->rttvar == gauge->rttvar &&
-            g->congestion == gauge->congestion && g->retransmits == gauge->retransmits &&
-            g->cwnd == gauge->cwnd && g->unacked == gauge->unacked)
+        if (g->known == gauge->known && g->rto == gauge->rto && g->rtt == gauge->rtt &&
+            g->rttvar == gauge->rttvar && g->congestion == gauge->congestion &&
+            g->retransmits == gauge->retransmits && g->cwnd == gauge->cwnd &&
+            g->unacked == gauge->unacked)
             return;
         break;
     }
@@ -203,6 +206,7 @@ static const char *icmp_text(const struct frame *f) {
 const char *log_frame_text(const struct logged_frame *frame, char *text, size_t size) {
     const struct frame *f = &frame->f;
     char kind[40], ack[24] = "", length[32] = "", window[16] = "", why[24] = "";
+    char sack[120] = "";
     frame_kind_text(f->kinds, kind, sizeof kind);
     switch (f->protocol) {
     case P_TCP:
@@ -212,10 +216,13 @@ const char *log_frame_text(const struct logged_frame *frame, char *text, size_t 
             snprintf(length, sizeof length, " len=%zu", f->payload_length);
         if (f->window == 0 && !(f->flags & TCP_RST))
             snprintf(window, sizeof window, " win=0");
+        for (int i = 0; i < f->sack_count; i++)
+            snprintf(sack + strlen(sack), sizeof sack - strlen(sack), "%s%u-%u",
+                     i ? "," : " sack=", frame->sack[i][0], frame->sack[i][1]);
         if (frame->why != WHY_NONE)
             snprintf(why, sizeof why, " why=%s", why_names[frame->why]);
-        snprintf(text, size, "%s seq=%u%s%s%s%s", kind, frame->seq, ack, length, window,
-                 why);
+        snprintf(text, size, "%s seq=%u%s%s%s%s%s", kind, frame->seq, ack, length, window,
+                 sack, why);
         break;
     case P_UDP: snprintf(text, size, "%s len=%zu", kind, f->payload_length); break;
     case P_ICMP: snprintf(text, size, "%s%s", kind, icmp_text(f)); break;

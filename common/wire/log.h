@@ -70,9 +70,10 @@ struct event {
     int host;     /* CLIENT or SERVER: who sends, receives, changes state, calls */
     int64_t time; /* ns since the log began */
 
-    long frame;  /* SEND, ARRIVE, LOST: index into log.frames */
-    int copy;    /* ARRIVE: 1 when this is the second copy of a doubled frame */
-    int damaged; /* ARRIVE: 1 when a bit was turned on the way */
+    long frame;      /* SEND, ARRIVE, LOST: index into log.frames */
+    int copy;        /* ARRIVE: 1 when this is the second copy of a doubled frame */
+    int damaged;     /* ARRIVE: 1 when a bit was turned on the way */
+    int64_t reached; /* ARRIVE: as `time`, by the host's kernel (stamp.h); 0: not asked */
 
     enum state state; /* STATE */
     int listener;     /* STATE: 1 when it is the listening socket's, not a connection's */
@@ -95,10 +96,12 @@ struct logged_frame {
     struct frame f;
     uint8_t *bytes;
     size_t length;
-    int from;          /* the host that sent it */
-    int64_t sent;      /* ns since the log began */
-    long connection;   /* index into log.connections, or NO_INDEX */
-    uint32_t seq, ack; /* as shown */
+    int from;            /* the host that sent it */
+    int64_t sent;        /* ns since the log began: when it was read from the host */
+    int64_t left;        /* when its kernel sent it (stamp.h), or the same as sent */
+    long connection;     /* index into log.connections, or NO_INDEX */
+    uint32_t seq, ack;   /* as shown */
+    uint32_t sack[4][2]; /* as shown */
     int again; /* 1 when all its sequence numbers were sent before: a retransmission */
     int probe; /* 1 when it is empty and its number is the one before the next: a probe */
     enum why why;

@@ -30,6 +30,7 @@ static const char usage[] =
     "  --latency T            each way; 10ms unless given\n"
     "  --stack NAME           textbook: no timestamps, SACK, scaling ...; modern: the "
     "kernel's own\n"
+    "  --table 'rto HOST'     below: each round trip that HOST measures, and its timeout\n"
     "  --timeout T            longest time without an event; 10s unless given\n"
     "  --all                  show ARP, program output and minor calls too\n"
     "  --events               print the log of events, in words, in place of the ladder\n"
@@ -139,11 +140,9 @@ static int take_options(int argc, char **argv, struct scene *scene,
                         struct play_options *options) {
     static const struct {
         const char *option, *before, *after;
-    } lines[] = {{"--on", "on ", ""},
-                 {"--drop", "on ", ": drop"},
-                 {"--latency", "latency ", ""},
-                 {"--stack", "stack ", ""},
-                 {"--timeout", "timeout ", ""}};
+    } lines[] = {{"--on", "on ", ""},           {"--drop", "on ", ": drop"},
+                 {"--latency", "latency ", ""}, {"--stack", "stack ", ""},
+                 {"--table", "table ", ""},     {"--timeout", "timeout ", ""}};
     int i = 1;
     for (; i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0; i++) {
         size_t k, count = sizeof lines / sizeof lines[0];

@@ -13,6 +13,8 @@
 #include "check.h"
 #include "host.h"
 #include "rows.h"
+#include "rtt.h"
+#include "stamp.h"
 #include "states.h"
 #include "tasks.h"
 #include "term.h"
@@ -52,6 +54,7 @@ struct stage {
     struct log log;
     struct tasks tasks;
     struct cable cable;
+    struct stamps stamps[HOSTS];
     struct check check;
     struct rows rows;
     struct term term;
@@ -97,14 +100,14 @@ static void event_begin(struct stage *s, struct event *e, enum event_kind kind, 
     e->fd = NO_INDEX;
 }
 
-static void log_frame_event(struct stage *s, enum event_kind kind, int host,
+static long log_frame_event(struct stage *s, enum event_kind kind, int host,
                             const struct passage *p) {
     struct event e;
     event_begin(s, &e, kind, host);
     e.frame = p->frame;
     e.copy = p->copy;
     e.damaged = p->damaged;
-    log_add(&s->log, &e);
+    return log_add(&s->log, &e);
 }
 
 /* ---- deliver ------------------------------------------------------------------------------------- */
@@ -129,7 +132,7 @@ static void deliver(struct stage *s, const struct passage *p) {
         log_frame_event(s, EV_LOST, p->to, p);
         return;
     }
-    log_frame_event(s, EV_ARRIVE, p->to, p);
+    long index = log_frame_event(s, EV_ARRIVE, p->to, p);
     frame = &s->log.frames[p->frame];
     size_t length = p->damaged ? damaged_copy(frame, copy) : frame->length;
     do
@@ -137,6 +140,10 @@ static void deliver(struct stage *s, const struct passage *p) {
     while (n < 0 && errno == EINTR);
     if (n != (ssize_t)length)
         s->failure = "a frame could not be written to a host";
+    int64_t stamp =
+        stamp_take(&s->stamps[p->to], 0, p->damaged ? copy : frame->bytes, length);
+    if (stamp)
+        s->log.events[index].reached = stamp - s->began;
 }
 
 /* ---- digest: what an event leads to ------------------------------------------------------------- */
@@ -243,7 +250,7 @@ static void log_state(struct stage *s, int host, const struct seen *seen,
 /* What the kernel says of this end just now, before the event that may follow from it is logged. */
 static void log_gauge(struct stage *s, int host, struct seen *seen) {
     struct gauge gauge = seen->now.gauge;
-    if (seen->connection == NO_INDEX || !gauge.known)
+    if (seen->connection == NO_INDEX)
         return;
     gauge.host = host;
     gauge.connection = seen->connection;
@@ -290,6 +297,9 @@ static void endpoints_vanished(struct stage *s, int host, const struct endpoint 
             continue;
         }
         s->seen[host][i] = s->seen[host][--s->seen_count[host]];
+        memset(&gone.now.gauge, 0,
+               sizeof gone.now.gauge); /* nobody is left to say anything */
+        log_gauge(s, host, &gone);
         log_state(s, host, &gone,
                   gone.now.state == SYN_RCVD && listens_on(rows, count, gone.now.own_port)
                       ? LISTEN
@@ -378,6 +388,9 @@ static int read_frames(struct stage *s, int host) {
         }
         event_begin(s, &e, EV_SEND, host);
         e.frame = log_add_frame(&s->log, host, e.time, bytes, (size_t)n);
+        int64_t stamp = stamp_take(&s->stamps[host], 1, bytes, (size_t)n);
+        if (stamp)
+            s->log.frames[e.frame].left = stamp - s->began;
         s->log.frames[e.frame].why = why_sent(s, host, &s->log.frames[e.frame]);
         log_add(&s->log, &e);
         count++;
@@ -645,6 +658,16 @@ static int apply_settings(struct stage *s) {
     return 0;
 }
 
+/* Without a packet socket the times are those at which the wire itself had the frames. */
+static void open_stamps(struct stage *s) {
+    int wanted = s->scene->table[CLIENT] || s->scene->table[SERVER];
+    for (int host = 0; host < HOSTS; host++) {
+        s->stamps[host].socket = -1;
+        if (wanted)
+            stamps_open(&s->stamps[host], &s->hosts[host]);
+    }
+}
+
 static void catch_signals(void) {
     struct sigaction action = {.sa_handler = on_signal};
     sigset_t set;
@@ -749,6 +772,9 @@ static int conclude(struct stage *s) {
         term_rows(&s->term, &s->rows, &s->log, s->scene, s->rows.count);
         term_finish(&s->term);
         summary(s);
+        for (int host = 0; host < HOSTS; host++)
+            if (s->scene->table[host])
+                rtt_print(stdout, &s->log, host, s->term.zero);
     }
     fflush(stdout);
     if (interrupted) {
@@ -785,6 +811,7 @@ int play(struct scene *scene, const struct play_options *options) {
     } else if (apply_settings(s) < 0) {
         result = PLAY_MISTAKE;
     } else {
+        open_stamps(s);
         s->began = clock_ns();
         s->log.heard = digest;
         s->log.ear = s;
@@ -799,6 +826,8 @@ int play(struct scene *scene, const struct play_options *options) {
         run(s);
         result = conclude(s);
         tasks_end(&s->tasks);
+        for (int host = 0; host < HOSTS; host++)
+            stamps_close(&s->stamps[host]);
     }
     hosts_close(s->hosts);
     rows_free(&s->rows);

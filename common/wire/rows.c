@@ -74,6 +74,17 @@ static void put_why(struct lane *lane, const struct log *log,
     }
 }
 
+/* What it has got behind a hole: the newest piece first, as it is in the segment. */
+static void put_sack(struct lane *lane, const struct logged_frame *frame) {
+    size_t used = 0;
+    lane->kind = LANE_WHY;
+    snprintf(lane->text, sizeof lane->text, "SACK %u-%u", frame->sack[0][0],
+             frame->sack[0][1]);
+    for (int i = 1; i < frame->f.sack_count && used < sizeof lane->result; i++)
+        used += (size_t)snprintf(lane->result + used, sizeof lane->result - used, "%s%u-%u",
+                                 i > 1 ? " " : "", frame->sack[i][0], frame->sack[i][1]);
+}
+
 static void frame_sent(struct rows *rows, const struct log *log, const struct event *e) {
     struct row *row = last(rows);
     /* A frame shares the row of what caused it; what a timer sends later has a row of its own. */
@@ -88,6 +99,9 @@ static void frame_sent(struct rows *rows, const struct log *log, const struct ev
     row->from = log->frames[e->frame].from;
     if (log->frames[e->frame].why != WHY_NONE && row->lanes[e->host].kind == LANE_EMPTY)
         put_why(&row->lanes[e->host], log, &log->frames[e->frame]);
+    else if (log->frames[e->frame].f.sack_count > 0 &&
+             row->lanes[e->host].kind == LANE_EMPTY)
+        put_sack(&row->lanes[e->host], &log->frames[e->frame]);
     row->track = track_of(rows, NO_INDEX);
     if (row->track != NO_INDEX)
         rows->tracks[row->track] = (struct track){e->frame, row->from};

@@ -18,7 +18,7 @@ enum lane_kind {
     LANE_CALL,
     LANE_PRINTS,
     LANE_EXIT,
-    LANE_WHY /* no call made it send this: "RTO after 221 ms" */
+    LANE_WHY /* what no call made it send: "RTO after 221 ms", "SACK 1400-1500" */
 };
 
 struct lane {

@@ -126,6 +126,14 @@ static const char *read_sysctl(struct scene *scene, const char *s, int number) {
     return NULL;
 }
 
+static const char *read_table(struct scene *scene, const char *s) {
+    int host = strncmp(s, "rto ", 4) == 0 ? host_by_name(s + 4, strlen(s + 4)) : -1;
+    if (host < 0)
+        return "expected: table rto client, or table rto server";
+    scene->table[host] = 1;
+    return NULL;
+}
+
 static const char *read_action(struct rule *rule, const char *s) {
     static const struct {
         const char *name;
@@ -235,6 +243,8 @@ static const char *read_directive(struct scene *scene, const char *name, const c
                    ? NULL
                    : "a stack is textbook or modern";
     }
+    if (strcmp(name, "table") == 0)
+        return read_table(scene, s);
     if (strcmp(name, "sysctl") == 0)
         return read_sysctl(scene, s, number);
     if (strcmp(name, "server") == 0)
@@ -247,7 +257,7 @@ static const char *read_directive(struct scene *scene, const char *name, const c
         return read_expectation(scene, 0, s, number);
     if (strcmp(name, "never") == 0)
         return read_expectation(scene, 1, s, number);
-    return "a line begins with title, figure, isn, latency, timeout, stack, sysctl, "
+    return "a line begins with title, figure, isn, latency, timeout, stack, table, sysctl, "
            "server, client, "
            "on, expect or never";
 }

@@ -50,6 +50,7 @@ struct scene {
     int64_t latency, timeout;   /* ns: each way; longest time without an event */
     int textbook; /* `stack textbook`: the TCP of the books; else the kernel's defaults */
     struct command commands[HOSTS];
+    int table[HOSTS]; /* `table rto HOST`: show the round trips that the host measures */
     struct setting *settings;
     long setting_count, setting_room;
     struct rule *rules;

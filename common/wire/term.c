@@ -214,6 +214,8 @@ static void put_lane(struct term *term, struct line *line, const struct row *row
     }
     if (lane->kind == LANE_CALL || lane->kind == LANE_EXIT)
         snprintf(result, sizeof result, " = %s", lane->result);
+    else if (lane->kind == LANE_WHY && lane->result[0])
+        snprintf(result, sizeof result, " %s", lane->result);
     int room = term->lane - 2;
     int mark = lane->kind == LANE_ENTERS ? 2 : 0;
     if ((int)(strlen(text) + strlen(result)) + mark <= room)
@@ -279,8 +281,8 @@ static void frame_label(const struct log *log, const struct row *row, int room,
         snprintf(mark, sizeof mark, " [%ld]", frame->connection + 1);
     strcat(mark, frame_mark(row, frame));
     log_frame_text(frame, full, sizeof full - sizeof data);
-    if ((why = strstr(full, " why=")) != NULL) /* that stands in the lane */
-        *why = '\0';
+    if ((why = strstr(full, " sack=")) != NULL || (why = strstr(full, " why=")) != NULL)
+        *why = '\0'; /* that stands in the lane */
     payload_text(frame, data);
     if ((int)(strlen(full) + strlen(mark) + strlen(data)) <= room)
         strcat(full, data);
@@ -291,8 +293,11 @@ static void frame_label(const struct log *log, const struct row *row, int room,
         memmove(ack, end, strlen(end) + 1);
     }
     snprintf(text, EVENT_TEXT, "%s%s", full, mark);
-    if (room >= 0 && (int)strlen(text) > room)
-        text[room] = '\0';
+    if (room >= 0 && (int)strlen(text) > room) { /* whole words, if one fits at all */
+        text[room + (text[room] == ' ')] = '\0';
+        char *end = strrchr(text, ' ');
+        text[end ? end - text : room] = '\0';
+    }
 }
 
 /* A horizontal line from column a to b; tracks that it meets are crossed. */
