@@ -27,14 +27,16 @@ static unsigned tcp_kinds(const struct frame *f) {
     return kinds;
 }
 
-/* The SACK option (kind 5, RFC 2018) among the options from p on. */
-static void decode_sack(const uint8_t *p, size_t length, struct frame *f) {
+/* Among the options from p on: window scale (kind 3, RFC 7323) and SACK (kind 5, RFC 2018). */
+static void decode_options(const uint8_t *p, size_t length, struct frame *f) {
     while (length > 0 && p[0] != 0) {
         size_t size = p[0] == 1    ? 1
                       : length > 1 ? p[1]
                                    : 0; /* kind 1 is one byte of padding */
         if (size == 0 || size > length || (p[0] != 1 && size < 2))
             return;
+        if (p[0] == 3 && size == 3)
+            f->window_scale = p[2] < 14 ? p[2] : 14;
         if (p[0] == 5)
             for (size_t at = 2; at + 8 <= size && f->sack_count < 4; at += 8) {
                 f->sack[f->sack_count][0] = get32(p + at);
@@ -62,7 +64,8 @@ static void decode_tcp(const uint8_t *bytes, size_t offset, size_t end, struct f
     f->payload = offset + header;
     f->payload_length = end - f->payload;
     f->kinds = tcp_kinds(f);
-    decode_sack(p + 20, header - 20, f);
+    f->window_scale = -1;
+    decode_options(p + 20, header - 20, f);
 }
 
 static void decode_udp(const uint8_t *bytes, size_t offset, size_t end, struct frame *f) {

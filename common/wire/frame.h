@@ -46,6 +46,7 @@ struct frame {
     uint8_t flags;                     /* TCP_… bits */
     uint32_t sack[4][2];               /* TCP: what arrived behind a hole: from, to */
     int sack_count;
+    int window_scale; /* TCP, in a SYN: the shift offered for this side's windows; -1: none */
     uint8_t icmp_type, icmp_code;
     uint16_t arp_operation; /* 1 who-has, 2 is-at */
     size_t payload;         /* offset of the bytes above TCP, UDP or ICMP */

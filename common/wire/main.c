@@ -31,6 +31,8 @@ static const char usage[] =
     "  --stack NAME           textbook: no timestamps, SACK, scaling ...; modern: the "
     "kernel's own\n"
     "  --table 'rto HOST'     below: each round trip that HOST measures, and its timeout\n"
+    "  --rto-svg F, --sequence-svg F   pictures: round trips and timeout; sequence "
+    "numbers\n"
     "  --timeout T            longest time without an event; 10s unless given\n"
     "  --all                  show ARP, program output and minor calls too\n"
     "  --events               print the log of events, in words, in place of the ladder\n"
@@ -167,6 +169,10 @@ static int take_options(int argc, char **argv, struct scene *scene,
             options->quiet = 1;
         } else if (strcmp(argv[i], "--events") == 0) {
             options->events = 1;
+        } else if (strcmp(argv[i], "--rto-svg") == 0 && argv[i + 1]) {
+            options->rto_svg = argv[++i];
+        } else if (strcmp(argv[i], "--sequence-svg") == 0 && argv[i + 1]) {
+            options->sequence_svg = argv[++i];
         } else if (strcmp(argv[i], "--width") == 0 && argv[i + 1] &&
                    atoi(argv[i + 1]) > 0) {
             options->columns = atoi(argv[++i]);

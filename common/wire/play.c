@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "play.h"
 #include "cable.h"
+#include "chart.h"
 #include "check.h"
 #include "host.h"
 #include "rows.h"
@@ -660,7 +661,7 @@ static int apply_settings(struct stage *s) {
 
 /* Without a packet socket the times are those at which the wire itself had the frames. */
 static void open_stamps(struct stage *s) {
-    int wanted = s->scene->table[CLIENT] || s->scene->table[SERVER];
+    int wanted = s->scene->table[CLIENT] || s->scene->table[SERVER] || s->options->rto_svg;
     for (int host = 0; host < HOSTS; host++) {
         s->stamps[host].socket = -1;
         if (wanted)
@@ -762,6 +763,22 @@ static void summary(const struct stage *s) {
         printf("All came as the scene expects (%ld events).\n", s->check.met);
 }
 
+/* Of the client, unless the scene's table is of the server. Returns 0, or -1 when it was told why not. */
+static int draw(struct stage *s, const char *path,
+                void (*chart)(FILE *, const struct log *, int, const char *)) {
+    int host = s->scene->table[SERVER] && !s->scene->table[CLIENT] ? SERVER : CLIENT;
+    if (path == NULL)
+        return 0;
+    FILE *out = fopen(path, "w");
+    if (out)
+        chart(out, &s->log, host, s->scene->title ? s->scene->title : "One connection");
+    if (out == NULL || ferror(out) | fclose(out)) {
+        fprintf(stderr, "wire: %s: %s\n", path, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
 static int conclude(struct stage *s) {
     int failed = 0;
     clear_status(s);
@@ -785,6 +802,8 @@ static int conclude(struct stage *s) {
         report_failure(s);
         failed = 1;
     }
+    failed |= draw(s, s->options->rto_svg, chart_rto) < 0;
+    failed |= draw(s, s->options->sequence_svg, chart_sequence) < 0;
     failed |= report_ends(s);
     failed |= check_report(&s->check, &s->log, stderr);
     return failed ? PLAY_FAILED : PLAY_OK;

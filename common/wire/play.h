@@ -15,7 +15,8 @@ struct play_options {
     int quiet;         /* no ladder: only what failed */
     int events;        /* the log in the grammar's words, in place of the ladder */
     int inherit_input; /* the client reads our standard input */
-    int live;          /* standard output is a terminal: say that time passes */
+    const char *rto_svg, *sequence_svg; /* files to draw into, or NULL */
+    int live; /* standard output is a terminal: say that time passes */
 };
 
 enum { PLAY_OK = 0, PLAY_FAILED = 1, PLAY_MISTAKE = 2, PLAY_NO_NETWORK = 3 };

@@ -2,7 +2,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "rtt.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -40,13 +39,17 @@ struct walk {
 
 /* ---- the two rules ------------------------------------------------------------------------------- */
 
+static double distance(double a) {
+    return a < 0 ? -a : a;
+}
+
 /* RFC 6298 section 2, with alpha 1/8 and beta 1/4. */
 static void rfc_sample(struct walk *w, double r) {
     if (w->srtt < 0) {
         w->srtt = r;
         w->rttvar = r / 2;
     } else {
-        w->rttvar += (fabs(w->srtt - r) - w->rttvar) / 4;
+        w->rttvar += (distance(w->srtt - r) - w->rttvar) / 4;
         w->srtt += (r - w->srtt) / 8;
     }
     w->rto = w->srtt + 4 * w->rttvar;
@@ -63,7 +66,7 @@ static void linux_sample(struct walk *w, double r) {
     } else {
         double error = r - w->l_srtt;
         w->l_srtt += error / 8;
-        double change = fabs(error) - w->mdev / 4;
+        double change = distance(error) - w->mdev / 4;
         if (error < 0 && change > 0)
             change /= 8;
         w->mdev += change;
