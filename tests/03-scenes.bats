@@ -47,8 +47,8 @@ server_prints() {
 @test "the same 200 bytes cost TCP ten segments and UDP two datagrams" {
     run --separate-stderr "$BIN/wire" "$ROOT/03-udp-echo/overhead-tcp.scene" 3>&-
     [ "$status" -eq 0 ]
-    [[ $output == *"10 frames, 0 lost: 400 bytes of data; headers: Ethernet 140, IP 200, TCP 208 bytes."* ]]
+    [[ $output == *"10 frames, 0 lost. Bytes: data 400, Ethernet 140, IP 200, TCP 208."* ]]
     run --separate-stderr "$BIN/wire" "$ROOT/03-udp-echo/overhead-udp.scene" 3>&-
     [ "$status" -eq 0 ]
-    [[ $output == *"2 frames, 0 lost: 400 bytes of data; headers: Ethernet 28, IP 40, UDP 16 bytes."* ]]
+    [[ $output == *"2 frames, 0 lost. Bytes: data 400, Ethernet 28, IP 40, UDP 16."* ]]
 }

@@ -752,12 +752,12 @@ static void summary(const struct stage *s) {
         data += frame->f.payload_length;
         by_layer[frame->f.protocol] += frame->f.payload - ETHERNET_HEADER - IPV4_HEADER;
     }
-    printf("\n%lu frames, %lu lost: %lu bytes of data; headers: Ethernet %lu, IP %lu",
-           frames, lost, data, frames * ETHERNET_HEADER, frames * IPV4_HEADER);
+    printf("\n%lu frames, %lu lost. Bytes: data %lu, Ethernet %lu, IP %lu", frames, lost,
+           data, frames * ETHERNET_HEADER, frames * IPV4_HEADER);
     for (int layer = P_TCP; layer <= P_ICMP; layer++)
         if (by_layer[layer])
             printf(", %s %lu", layers[layer], by_layer[layer]);
-    printf(" bytes.\n");
+    printf(".\n");
     if (s->scene->expectation_count > 0 && check_complete(&s->check) &&
         s->check.broken == NO_INDEX)
         printf("All came as the scene expects (%ld events).\n", s->check.met);

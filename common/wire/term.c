@@ -216,7 +216,7 @@ static void put_lane(struct term *term, struct line *line, const struct row *row
         snprintf(result, sizeof result, " = %s", lane->result);
     else if (lane->kind == LANE_WHY && lane->result[0])
         snprintf(result, sizeof result, " %s", lane->result);
-    int room = term->lane - 2;
+    int room = term->lane - 1; /* a space between text and bar */
     int mark = lane->kind == LANE_ENTERS ? 2 : 0;
     if ((int)(strlen(text) + strlen(result)) + mark <= room)
         strcat(text, result);
