@@ -42,6 +42,11 @@ $(B)/common/%.o: common/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(WARNINGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# What only tests and the bench need; those make it when they do.
+$(B)/tests/tools/%: tests/tools/%.c common/net.h Makefile
+	@mkdir -p $(@D)
+	$(CC) $(WARNINGS) $(CFLAGS) -o $@ $< $(LDFLAGS)
+
 MINGW := x86_64-w64-mingw32-gcc
 windows: $(WINDOWS)
 $(WINDOWS): $(B)/windows/%.exe: %.c Makefile

@@ -5,16 +5,18 @@
  * Try it:    ./server                       in one terminal
  *            ./client 127.0.0.1 7000 hello  in another: hello
  *            ./client 127.0.0.1 7000 < client.c > copy.c; cmp client.c copy.c
- * Look for:  ESTABLISHED as soon as connect() returns; TIME_WAIT on this side once it has ended,
+ * Look for:  ESTABLISHED as soon as connect() returns. TIME_WAIT on this side once it has ended,
  *            for the side that closes first keeps the memory of the connection.
  *            On the wire: 04-handshake-trace/three-way-handshake.scene
  * See also:  server.c; no_boundaries.c for what recv() returns.
  */
 #include "../common/net.h"
+#include <stdlib.h>
 
 enum {
     CHUNK = 16 * 1024, /* sent before its echo is read: less than any socket buffer */
-    REPLY_LIMIT_MS = 30 * 1000 /* a server silent for so long is given up */
+    REPLY_LIMIT_MS =
+        30 * 1000 /* a server silent, or not reading, for so long is given up */
 };
 
 /* send() may take only part of what it is given, when the kernel's send buffer is nearly full. */
@@ -46,6 +48,7 @@ static long long receive(socket_t s, size_t wanted) {
         if (count < 0 && net_error() == NET_E(INTR))
             continue;
         if (count < 0) {
+            /* The server's RST; or EAGAIN (WSAETIMEDOUT): nothing came for REPLY_LIMIT_MS. */
             net_perror(net_error(), "client: recv");
             return -1;
         }
@@ -105,8 +108,9 @@ static socket_t connect_to(const char *host, const char *port) {
         }
         /* Our SYN goes out: SYN_SENT. connect() returns when SYN,ACK is here: ESTABLISHED. */
         if (connect(s, a->ai_addr, (socklen_t)a->ai_addrlen) < 0) {
-            net_perror(net_error(), "client: connect %s",
-                       net_address(a->ai_addr, (socklen_t)a->ai_addrlen, name));
+            int err = net_error();
+            net_address(a->ai_addr, (socklen_t)a->ai_addrlen, name);
+            net_perror(err, "client: connect %s", name);
             net_close(s); /* after a failed connect() a socket is of no more use */
             s = NO_SOCKET;
         }
@@ -126,6 +130,10 @@ int main(int argc, char **argv) {
         fprintf(stderr, "client: expected HOST PORT [MESSAGE]; see client --help\n");
         return 2;
     }
+    if (strtoul(argv[2], NULL, 10) > 65535) { /* getaddrinfo() would take 70000 for 4464 */
+        fprintf(stderr, "client: port %s: a port is 16 bits, 65535 at most\n", argv[2]);
+        return 2;
+    }
     int err = net_start();
     if (err != 0) {
         net_perror(err, "client: start");
@@ -134,7 +142,9 @@ int main(int argc, char **argv) {
     socket_t s = connect_to(argv[1], argv[2]);
     if (s == NO_SOCKET)
         return 1;
-    net_timeout(s, SO_RCVTIMEO, REPLY_LIMIT_MS);
+    if (net_timeout(s, SO_RCVTIMEO, REPLY_LIMIT_MS) < 0 ||
+        net_timeout(s, SO_SNDTIMEO, REPLY_LIMIT_MS) < 0)
+        net_perror(net_error(), "client: setsockopt");
 
     int failed = argc == 4 ? exchange(s, argv[3], strlen(argv[3])) : exchange_input(s);
     if (argc == 4 && !failed)
@@ -154,6 +164,10 @@ int main(int argc, char **argv) {
                 break;
             }
         }
+    }
+    if (fflush(stdout) != 0) { /* a full disk shows here at the latest */
+        perror("client: write to standard output");
+        failed = 1;
     }
     net_close(s); /* both FINs have gone: the kernel keeps this end in TIME_WAIT */
     net_stop();

@@ -11,6 +11,7 @@
  */
 #include "../common/net.h"
 #include <signal.h>
+#include <stdlib.h>
 
 enum {
     BACKLOG = 128,            /* connections the kernel completes ahead of our accept() */
@@ -18,18 +19,23 @@ enum {
     IDLE_LIMIT_MS = 60 * 1000 /* a client silent for a minute is given up */
 };
 
-/* Ctrl-C sets this; the loop in main sees it and ends in order. */
+/* Ctrl-C sets this and interrupts the call that waits; the loops see it and end in order. A signal
+ * that comes just before a call starts to wait would interrupt nothing: so the alarm, a second
+ * later, comes here once more. Windows has no such signals: there Ctrl-C ends the program. */
 static volatile sig_atomic_t stop;
+#ifndef _WIN32
 static void on_interrupt(int signal_number) {
     (void)signal_number;
     stop = 1;
+    alarm(1);
 }
+#endif
 
 /* send() may take only part of what it is given, when the kernel's send buffer is nearly full. */
 static int send_all(socket_t s, const char *bytes, size_t count) {
     while (count > 0) {
         ssize_t sent = send(s, bytes, (io_len)count, 0);
-        if (sent < 0 && net_error() == NET_E(INTR))
+        if (sent < 0 && net_error() == NET_E(INTR) && !stop)
             continue;
         if (sent < 0)
             return -1;
@@ -45,15 +51,15 @@ static void echo_until_eof(socket_t client, const char *peer) {
     unsigned long long total = 0;
     for (;;) {
         ssize_t count = recv(client, chunk, sizeof chunk, 0);
-        if (count ==
-            0) { /* the peer's FIN: it has sent all it had. We are in CLOSE_WAIT. */
+        if (count == 0) {
+            /* The peer's FIN: it has sent all it had. We are in CLOSE_WAIT. */
             printf("%s: end of stream after %llu bytes\n", peer, total);
             return;
         }
         if (count < 0 && net_error() == NET_E(INTR) && !stop)
             continue;
-        if (count <
-            0) { /* its RST, or silence beyond our limit: this client's end, not ours */
+        if (count < 0) {
+            /* Its RST, or silence beyond our limit: this client's end, not ours. */
             net_perror(net_error(), "server: recv from %s", peer);
             return;
         }
@@ -86,6 +92,10 @@ int main(int argc, char **argv) {
     }
     const char *host = argc == 3 ? argv[1] : "127.0.0.1";
     const char *port = argc == 3 ? argv[2] : "7000";
+    if (strtoul(port, NULL, 10) > 65535) { /* getaddrinfo() would take 70000 for 4464 */
+        fprintf(stderr, "server: port %s: a port is 16 bits, 65535 at most\n", port);
+        return 2;
+    }
 
     int err = net_start();
     if (err != 0) {
@@ -94,36 +104,54 @@ int main(int argc, char **argv) {
     }
 
     /* The address to listen on, as text and as the kernel wants it. */
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *address;
-    int failed = getaddrinfo(host, port, &hints, &address);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
+    int failed = getaddrinfo(host, port, &hints, &list);
     if (failed != 0) {
         fprintf(stderr, "server: %s port %s: %s\n", host, port, gai_strerror(failed));
         return 1;
     }
 
-    socket_t listener =
-        socket(address->ai_family, address->ai_socktype, address->ai_protocol);
-    if (listener == NO_SOCKET) {
-        net_perror(net_error(), "server: socket");
-        return 1;
-    }
+    /* A name may have several, and not all need be ours to listen on: the first that can be bound. */
+    char name[NET_ADDRESS_MAX];
+    socket_t listener = NO_SOCKET;
+    for (struct addrinfo *a = list; a != NULL && listener == NO_SOCKET; a = a->ai_next) {
+        listener = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+        if (listener == NO_SOCKET) {
+            net_perror(net_error(), "server: socket");
+            continue;
+        }
 
-    /* A server that closes first leaves its port in TIME_WAIT for a minute, and bind() would fail
-     * with EADDRINUSE all that time. On POSIX SO_REUSEADDR says: bind all the same. On Windows
-     * that happens by default, and SO_REUSEADDR means that another program may take the port away;
-     * there SO_EXCLUSIVEADDRUSE is the option that keeps it ours. */
-    int on = 1;
+        /* A server that closes first leaves its port in TIME_WAIT for a minute, and bind() would
+         * fail with EADDRINUSE all that time. On POSIX SO_REUSEADDR says: bind all the same. On
+         * Windows that happens by default, and SO_REUSEADDR means that another program may take
+         * the port away; there SO_EXCLUSIVEADDRUSE is the option that keeps it ours. */
+        int on = 1;
 #ifdef _WIN32
-    setsockopt(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const void *)&on, sizeof on);
+        int option = SO_EXCLUSIVEADDRUSE;
 #else
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, (const void *)&on, sizeof on);
+        int option = SO_REUSEADDR;
 #endif
+        if (setsockopt(listener, SOL_SOCKET, option, (const void *)&on, sizeof on) < 0)
+            net_perror(net_error(), "server: setsockopt");
 
-    if (bind(listener, address->ai_addr, (socklen_t)address->ai_addrlen) < 0) {
-        net_perror(net_error(), "server: bind %s:%s", host, port);
-        return 1;
+        if (bind(listener, a->ai_addr, (socklen_t)a->ai_addrlen) < 0) {
+            err = net_error();
+            net_address(a->ai_addr, (socklen_t)a->ai_addrlen, name);
+            net_perror(err, "server: bind %s", name);
+            net_close(listener);
+            listener = NO_SOCKET;
+        }
     }
-    freeaddrinfo(address);
+    freeaddrinfo(list);
+    if (listener == NO_SOCKET)
+        return 1;
+
+#ifndef _WIN32
+    struct sigaction interrupt = {.sa_handler = on_interrupt}; /* no SA_RESTART: EINTR */
+    sigaction(SIGINT, &interrupt, NULL);
+    sigaction(SIGTERM, &interrupt, NULL);
+    sigaction(SIGALRM, &interrupt, NULL);
+#endif
 
     /* From here on the kernel answers each SYN with SYN,ACK by itself: the passive open. */
     if (listen(listener, BACKLOG) < 0) {
@@ -131,23 +159,13 @@ int main(int argc, char **argv) {
         return 1;
     }
 
-    struct sockaddr_storage own;
+    struct sockaddr_storage own; /* with port 0 the kernel has chosen one: which? */
     socklen_t own_length = sizeof own;
-    char name[NET_ADDRESS_MAX];
     if (getsockname(listener, (struct sockaddr *)&own, &own_length) < 0) {
         net_perror(net_error(), "server: getsockname");
         return 1;
     }
     printf("listening on %s\n", net_address(&own, own_length, name));
-
-#ifndef _WIN32 /* Windows has no sigaction(), and Ctrl-C ends the program there */
-    struct sigaction interrupt = {.sa_handler =
-                                      on_interrupt}; /* no SA_RESTART: accept() returns */
-    sigaction(SIGINT, &interrupt, NULL);
-    sigaction(SIGTERM, &interrupt, NULL);
-#else
-    (void)on_interrupt;
-#endif
 
     /* DELIBERATE: one client at a time. A second one is connected by the kernel, but waits here
      * until the first has gone. server_poll.c mends it. */
@@ -169,8 +187,10 @@ int main(int argc, char **argv) {
         char peer[NET_ADDRESS_MAX];
         net_address(&from, from_length, peer);
         printf("%s: connected\n", peer);
-        net_timeout(client, SO_RCVTIMEO, IDLE_LIMIT_MS);
-        net_timeout(client, SO_SNDTIMEO, IDLE_LIMIT_MS);
+        /* A recv() or send() that waits longer than this fails, with EAGAIN or WSAETIMEDOUT. */
+        if (net_timeout(client, SO_RCVTIMEO, IDLE_LIMIT_MS) < 0 ||
+            net_timeout(client, SO_SNDTIMEO, IDLE_LIMIT_MS) < 0)
+            net_perror(net_error(), "server: setsockopt");
         echo_until_eof(client, peer);
         net_close(client); /* our FIN: CLOSE_WAIT to LAST_ACK */
     }
