@@ -27,6 +27,7 @@ import sys
 import time
 
 LIMIT = 20  # seconds: no step waits longer
+FLOOD = 256 << 20  # bytes: the buffers of two kernels hold far less
 
 
 def pattern(start, count):
@@ -66,6 +67,8 @@ class Peer:
             s.setblocking(False)
             data = pattern(0, 1 << 20)
             while select.select([], [s], [], 0.3)[1]:
+                if self.sent > FLOOD:
+                    fail("nobody holds this flood up: %d bytes" % self.sent)
                 at = self.sent % len(data)
                 self.sent += s.send(data[at:at + 65536])
             s.settimeout(LIMIT)
