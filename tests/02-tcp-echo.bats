@@ -71,7 +71,9 @@ time_wait_at() { # is a connection of this local port in TIME_WAIT?
 
 @test "a client fed by a pipe half-closes and gets all of the reply" {
     serve server
-    [ "$(printf 'from a pipe' | lesson 02-tcp-echo/client 127.0.0.1 "$PORT")" = "from a pipe" ]
+    run lesson 02-tcp-echo/client 127.0.0.1 "$PORT" < <(printf 'from a pipe')
+    [ "$status" = 0 ]
+    [ "$output" = "from a pipe" ]
     wait_line server 'end of stream after 11 bytes'
 }
 
