@@ -5,8 +5,8 @@
  * Try it:    ./server                       in one terminal
  *            ./client 127.0.0.1 7000 hello  in another: hello
  *            ./client 127.0.0.1 7000 < client.c > copy.c; cmp client.c copy.c
- * Look for:  ESTABLISHED as soon as connect() returns. TIME_WAIT on this side once it has ended,
- *            for the side that closes first keeps the memory of the connection.
+ * Look for:  ESTABLISHED as soon as connect() returns. TIME_WAIT on this side once it has
+ *            ended, for the side that closes first keeps the memory of the connection.
  *            On the wire: 04-handshake-trace/three-way-handshake.scene
  * See also:  server.c; no_boundaries.c for what recv() returns.
  */
@@ -19,7 +19,7 @@ enum {
         30 * 1000 /* a server silent, or not reading, for so long is given up */
 };
 
-/* send() may take only part of what it is given, when the kernel's send buffer is nearly full. */
+/* send() may take only part of what it is given, when the send buffer is nearly full. */
 static int send_all(socket_t s, const char *bytes, size_t count) {
     while (count > 0) {
         ssize_t sent = send(s, bytes, (io_len)count, 0);
@@ -35,8 +35,8 @@ static int send_all(socket_t s, const char *bytes, size_t count) {
     return 0;
 }
 
-/* Copies up to `wanted` bytes of the stream to standard output, in as many recv() as it takes.
- * Returns how many came before the peer's FIN, or -1. */
+/* Copies up to `wanted` bytes of the stream to standard output, in as many recv() as it
+ * takes. Returns how many came before the peer's FIN, or -1. */
 static long long receive(socket_t s, size_t wanted) {
     char chunk[CHUNK];
     size_t total = 0;
@@ -48,7 +48,8 @@ static long long receive(socket_t s, size_t wanted) {
         if (count < 0 && net_error() == NET_E(INTR))
             continue;
         if (count < 0) {
-            /* The server's RST; or EAGAIN (WSAETIMEDOUT): nothing came for REPLY_LIMIT_MS. */
+            /* The server's RST; or EAGAIN (WSAETIMEDOUT): nothing came for
+             * REPLY_LIMIT_MS. */
             net_perror(net_error(), "client: recv");
             return -1;
         }
@@ -61,8 +62,9 @@ static long long receive(socket_t s, size_t wanted) {
     return (long long)total;
 }
 
-/* A chunk out, the same number of bytes back, and so on: a client that only sent would stop for
- * ever once its own receive buffer and the server's send buffer were full of unread echoes. */
+/* A chunk out, the same number of bytes back, and so on: a client that only sent would stop
+ * for ever once its own receive buffer and the server's send buffer were full of unread
+ * echoes. */
 static int exchange(socket_t s, const char *bytes, size_t count) {
     if (send_all(s, bytes, count) < 0)
         return -1;
@@ -106,7 +108,8 @@ static socket_t connect_to(const char *host, const char *port) {
             net_perror(net_error(), "client: socket");
             continue;
         }
-        /* Our SYN goes out: SYN_SENT. connect() returns when SYN,ACK is here: ESTABLISHED. */
+        /* Our SYN goes out: SYN_SENT. connect() returns when SYN,ACK is here:
+         * ESTABLISHED. */
         if (connect(s, a->ai_addr, (socklen_t)a->ai_addrlen) < 0) {
             int err = net_error();
             net_address(a->ai_addr, (socklen_t)a->ai_addrlen, name);
@@ -151,8 +154,9 @@ int main(int argc, char **argv) {
         printf("\n");
 
     if (!failed) {
-        /* Half-close: our FIN says that we have sent all. FIN_WAIT_1, then FIN_WAIT_2. The other
-         * direction stays open, so what the server still has to say is read to its own FIN. */
+        /* Half-close: our FIN says that we have sent all. FIN_WAIT_1, then FIN_WAIT_2. The
+         * other direction stays open, so what the server still has to say is read to its
+         * own FIN. */
         if (shutdown(s, SHUT_WR) < 0) {
             net_perror(net_error(), "client: shutdown");
             failed = 1;

@@ -1,7 +1,7 @@
 /* framed_client.c - sends messages, each preceded by its length, and reads as many back.
  *
- * All messages are put into one piece of memory, and handed to send() either at once or a few
- * bytes at a time: the stream is the same, and so are the messages that the server reads from it.
+ * All messages are put into one piece of memory, and handed to send() either at once or a
+ * few bytes at a time: the stream is the same, and so are the messages the server reads.
  *
  * Usage:     framed_client [--pieces N] HOST PORT MESSAGE...    (N: bytes for each send())
  * Compile:   cc -o framed_client framed_client.c   (Windows: add -lws2_32)
@@ -60,7 +60,8 @@ static int recv_exactly(socket_t s, unsigned char *bytes, size_t wanted) {
     return 0;
 }
 
-/* Appends length and message to the stream. Returns its new length, or 0 when there is no room. */
+/* Appends length and message to the stream. Returns its new length, or 0 when there is no
+ * room. */
 static size_t append_message(unsigned char *stream, size_t used, const char *message) {
     size_t length = strlen(message);
     if (length > MESSAGE_LIMIT || used + HEADER + length > STREAM_LIMIT) {
@@ -71,7 +72,8 @@ static size_t append_message(unsigned char *stream, size_t used, const char *mes
             length, MESSAGE_LIMIT, STREAM_LIMIT);
         return 0;
     }
-    /* Network byte order: the most significant byte first, whatever this machine's own order. */
+    /* Network byte order: the most significant byte first, whatever this machine's own
+     * order. */
     stream[used] = (unsigned char)(length >> 24);
     stream[used + 1] = (unsigned char)(length >> 16);
     stream[used + 2] = (unsigned char)(length >> 8);
@@ -178,8 +180,9 @@ int main(int argc, char **argv) {
     socket_t s = connect_to(argv[1], argv[2]);
     if (s == NO_SOCKET)
         return 1;
-    /* TCP_NODELAY: each piece goes at once in a segment of its own. Without it the kernel would
-     * gather the small ones while an ACK is out (Nagle), and hide what we want to see. */
+    /* TCP_NODELAY: each piece goes at once in a segment of its own. Without it the kernel
+     * would gather the small ones while an ACK is out (Nagle), and hide what we want to
+     * see. */
     int on = 1;
     if (setsockopt(s, IPPROTO_TCP, TCP_NODELAY, (const void *)&on, sizeof on) < 0 ||
         net_timeout(s, SO_RCVTIMEO, REPLY_LIMIT_MS) < 0 ||
@@ -194,7 +197,8 @@ int main(int argc, char **argv) {
     }
     if (!failed)
         printf("%d messages, %zu bytes of stream, %u send()\n", argc - 3, used, sends);
-    /* Our FIN, at a boundary: the server takes it for the end, and not for a message cut short. */
+    /* Our FIN, at a boundary: the server takes it for the end, and not for a message cut
+     * short. */
     if (!failed && shutdown(s, SHUT_WR) < 0) {
         net_perror(net_error(), "framed_client: shutdown");
         failed = 1;

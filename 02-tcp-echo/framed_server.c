@@ -2,11 +2,11 @@
  *
  *     0       4                4 + length
  *     +-------+----------------+-------+----
- *     | 00 00 | h  e  l  l  o  | 00 00 | w ...     4 bytes of length, most significant first
- *     | 00 05 |                | 00 05 |           ("network byte order"), then the message
+ *     | 00 00 | h  e  l  l  o  | 00 00 | w ...   4 bytes of length, most significant first
+ *     | 00 05 |                | 00 05 |         ("network byte order"), then the message
  *     +-------+----------------+-------+----
- * The receiver takes exactly 4 bytes, then exactly as many as they say, however the stream comes
- * in pieces. A length comes from a stranger: it is checked before it is believed.
+ * The receiver takes exactly 4 bytes, then exactly as many as they say, however the stream
+ * comes in pieces. A length comes from a stranger: it is checked before it is believed.
  *
  * Usage:     framed_server [HOST PORT]   (127.0.0.1 7000; port 0 takes any free one)
  * Compile:   cc -o framed_server framed_server.c   (Windows: add -lws2_32)
@@ -51,8 +51,8 @@ static int send_all(socket_t s, const unsigned char *bytes, size_t count) {
     return 0;
 }
 
-/* As many recv() as it takes to get `wanted` bytes. Returns how many came before the peer's FIN:
- * fewer than wanted means that the stream has ended. -1 is an error. */
+/* As many recv() as it takes to get `wanted` bytes. Returns how many came before the peer's
+ * FIN: fewer than wanted means that the stream has ended. -1 is an error. */
 static long recv_exactly(socket_t s, unsigned char *bytes, size_t wanted) {
     size_t got = 0;
     while (got < wanted) {
@@ -68,8 +68,8 @@ static long recv_exactly(socket_t s, unsigned char *bytes, size_t wanted) {
     return (long)got;
 }
 
-/* Receives one message and sends it back. Returns 1, or 0 when this client has ended: in order,
- * which is at a boundary, or else with a line that says what was wrong. */
+/* Receives one message and sends it back. Returns 1, or 0 when this client has ended: in
+ * order, which is at a boundary, or else with a line that says what was wrong. */
 static int echo_message(socket_t client, const char *peer, unsigned number) {
     unsigned char frame[HEADER + MESSAGE_LIMIT];
     long got = recv_exactly(client, frame, HEADER);
@@ -85,7 +85,7 @@ static int echo_message(socket_t client, const char *peer, unsigned number) {
         return 0;
     }
     if (got == HEADER) {
-        /* Put together byte by byte: right on every machine, whatever its own byte order is. */
+        /* Put together byte by byte: right whatever the byte order of this machine. */
         uint32_t length = (uint32_t)frame[0] << 24 | (uint32_t)frame[1] << 16 |
                           (uint32_t)frame[2] << 8 | (uint32_t)frame[3];
         if (length > MESSAGE_LIMIT) {
@@ -105,7 +105,7 @@ static int echo_message(socket_t client, const char *peer, unsigned number) {
         }
         if (got >= 0) {
             printf("%s: message %u, %lu bytes\n", peer, number, (unsigned long)length);
-            /* In one send(): length and message leave together, in one segment if they fit. */
+            /* In one send(): length and message leave together. */
             if (send_all(client, frame, HEADER + (size_t)length) == 0)
                 return 1;
             net_perror(net_error(), "framed_server: send to %s", peer);
@@ -214,8 +214,8 @@ int main(int argc, char **argv) {
         unsigned number = 1;
         while (!stop && echo_message(client, peer, number))
             number++;
-        /* After a refusal there may be bytes that we have not read: then the kernel sends RST and
-         * not FIN, which tells the client that its bytes did not arrive. */
+        /* After a refusal there may be bytes that we have not read: then the kernel sends
+         * RST and not FIN, which tells the client that its bytes did not arrive. */
         net_close(client);
     }
     net_close(listener);

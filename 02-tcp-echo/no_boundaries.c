@@ -1,17 +1,18 @@
 /* no_boundaries.c - TCP carries a stream of bytes: of how it was sent, nothing arrives.
  *
- * Both ends of one connection are in this one process, so that it can look at one end while it
- * does something at the other. Three things are shown, all counted as they happen:
- *   three send() arrive in one recv(); one send() arrives in several recv(); and a send() takes
- *   only a part of what it was given.
+ * Both ends of one connection are in this one process, so that it can look at one end while
+ * it does something at the other. Three things are shown, all counted as they happen:
+ *   three send() arrive in one recv();
+ *   one send() arrives in several recv();
+ *   a send() takes only a part of what it was given.
  *
  * Usage:     no_boundaries
  * Compile:   cc -o no_boundaries no_boundaries.c
  *            (Windows: gcc -o no_boundaries no_boundaries.c -lws2_32)
  * Try it:    ./no_boundaries
- * Look for:  the sizes: they depend on the kernel's buffers, and differ from system to system. What
- *            never differs is the sum, and the order of the bytes.
- * See also:  framed_server.c and framed_client.c, which put boundaries into the stream themselves;
+ * Look for:  the sizes: they depend on the kernel's buffers, and differ from system to
+ *            system. What never differs is the sum, and the order of the bytes.
+ * See also:  framed_server.c and framed_client.c, which put boundaries into the stream;
  *            03-udp-echo/boundaries.c, where the network keeps them.
  */
 #include "../common/net.h"
@@ -22,8 +23,8 @@ enum {
     WAIT_LIMIT = 10         /* seconds; on one machine, bytes arrive in far less than one */
 };
 
-/* Waits until `count` bytes are in the receiver's buffer. MSG_PEEK shows what is there, and leaves
- * it there for a later recv(). Returns 0, or -1. */
+/* Waits until `count` bytes are in the receiver's buffer. MSG_PEEK shows what is there, and
+ * leaves it there for a later recv(). Returns 0, or -1. */
 static int wait_until_arrived(socket_t receiver, size_t count) {
     char copy[256];
     double limit = net_seconds() + WAIT_LIMIT;
@@ -70,7 +71,7 @@ static int three_sends_one_recv(socket_t sender, socket_t receiver) {
     return 0;
 }
 
-/* A recv() with little room takes what fits. The rest is not lost: it is the start of the next. */
+/* A recv() with little room takes what fits. The rest is not lost: the next one gets it. */
 static int one_send_several_recvs(socket_t sender, socket_t receiver) {
     const char *text = "abcdefghijklmnopqrstuvwxyz";
     size_t length = strlen(text), total = 0;
@@ -96,10 +97,11 @@ static int one_send_several_recvs(socket_t sender, socket_t receiver) {
     return 0;
 }
 
-/* send() copies into the kernel's send buffer, and nobody reads at the other end: the receiver's
- * buffer fills, its window closes, then the send buffer fills. A blocking send() would wait there;
- * this one does not block, takes what there is room for, and says how much that was. (Windows may
- * take all of it: there one send() may exceed the buffer, and only the next one is refused.) */
+/* send() copies into the kernel's send buffer, and nobody reads at the other end: the
+ * receiver's buffer fills, its window closes, then the send buffer fills. A blocking send()
+ * would wait there; this one does not block, takes what there is room for, and says how
+ * much that was. (Windows may take all of it: there one send() may exceed the buffer, and
+ * only the next one is refused.) */
 static int send_takes_part(socket_t sender, socket_t receiver, char *out, char *in) {
     size_t sent = 0, received = 0;
     unsigned sends = 0, recvs = 0;
@@ -121,8 +123,8 @@ static int send_takes_part(socket_t sender, socket_t receiver, char *out, char *
             if (++sends == 1)
                 printf("   send(%d) = %d\n", BIG, (int)count);
         }
-        /* Room for all that is missing, and yet: what has arrived, and no more. It makes room for
-         * the sender too: our ACK opens the window again. */
+        /* Room for all that is missing, and yet: what has arrived, and no more. It makes
+         * room for the sender too: our ACK opens the window again. */
         count = recv(receiver, in + received, (io_len)(BIG - received), 0);
         if (count <= 0) {
             net_perror(net_error(), "no_boundaries: recv");
@@ -146,7 +148,7 @@ static int connect_to_self(socket_t *sender, socket_t *receiver) {
 
     socket_t listener = socket(AF_INET, SOCK_STREAM, 0);
     *sender = socket(AF_INET, SOCK_STREAM, 0);
-    /* connect() does not wait for accept(): the kernel answers for a listening socket by itself. */
+    /* connect() does not wait for accept(): the kernel answers for a listening socket. */
     if (listener == NO_SOCKET || *sender == NO_SOCKET || bind(listener, own, length) < 0 ||
         listen(listener, 1) < 0 || getsockname(listener, own, &length) < 0 ||
         connect(*sender, own, length) < 0 ||

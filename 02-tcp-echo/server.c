@@ -5,7 +5,7 @@
  * Try it:    ./server                   listening on 127.0.0.1:7000
  *            in a second terminal:      ./client 127.0.0.1 7000 hello
  *                                       hello
- * Look for:  `ss -tan` or `netstat -an` shows LISTEN, and ESTABLISHED while a client is there.
+ * Look for:  LISTEN in `ss -tan` or `netstat -an`, and ESTABLISHED while a client is there.
  *            On the wire: 04-handshake-trace/three-way-handshake.scene
  * See also:  client.c; server_poll.c, which serves many clients at once.
  */
@@ -19,9 +19,9 @@ enum {
     IDLE_LIMIT_MS = 60 * 1000 /* a client silent for a minute is given up */
 };
 
-/* Ctrl-C sets this and interrupts the call that waits; the loops see it and end in order. A signal
- * that comes just before a call starts to wait would interrupt nothing: so the alarm, a second
- * later, comes here once more. Windows has no such signals: there Ctrl-C ends the program. */
+/* Ctrl-C sets this and interrupts the call that waits; the loops see it and end in order. A
+ * signal that comes just before a call starts to wait would interrupt nothing: so the
+ * alarm, a second later, comes here once more. (On Windows Ctrl-C ends the program.) */
 static volatile sig_atomic_t stop;
 #ifndef _WIN32
 static void on_interrupt(int signal_number) {
@@ -31,7 +31,7 @@ static void on_interrupt(int signal_number) {
 }
 #endif
 
-/* send() may take only part of what it is given, when the kernel's send buffer is nearly full. */
+/* send() may take only part of what it is given, when the send buffer is nearly full. */
 static int send_all(socket_t s, const char *bytes, size_t count) {
     while (count > 0) {
         ssize_t sent = send(s, bytes, (io_len)count, 0);
@@ -45,7 +45,7 @@ static int send_all(socket_t s, const char *bytes, size_t count) {
     return 0;
 }
 
-/* The stream has no messages in it: what one recv() returns is whatever has arrived so far. */
+/* The stream has no messages in it: one recv() returns whatever has arrived so far. */
 static void echo_until_eof(socket_t client, const char *peer) {
     char chunk[CHUNK];
     unsigned long long total = 0;
@@ -71,8 +71,8 @@ static void echo_until_eof(socket_t client, const char *peer) {
     }
 }
 
-/* accept() also reports what went wrong with one client before we took it, or that we are short
- * of something just now. Only an error of the listening socket itself ends the server. */
+/* accept() also reports what went wrong with one client before we took it, or that we are
+ * short of something just now. Only an error of the listening socket ends the server. */
 static int may_accept_again(int err) {
     return err != NET_E(BADF) && err != NET_E(INVAL) && err != NET_E(NOTSOCK) &&
            err != NET_E(OPNOTSUPP) && err != NET_E(FAULT);
@@ -111,7 +111,7 @@ int main(int argc, char **argv) {
         return 1;
     }
 
-    /* A name may have several, and not all need be ours to listen on: the first that can be bound. */
+    /* A name may have several addresses, not all of them ours: the first that can be bound. */
     char name[NET_ADDRESS_MAX];
     socket_t listener = NO_SOCKET;
     for (struct addrinfo *a = list; a != NULL && listener == NO_SOCKET; a = a->ai_next) {
@@ -121,10 +121,11 @@ int main(int argc, char **argv) {
             continue;
         }
 
-        /* A server that closes first leaves its port in TIME_WAIT for a minute, and bind() would
-         * fail with EADDRINUSE all that time. On POSIX SO_REUSEADDR says: bind all the same. On
-         * Windows that happens by default, and SO_REUSEADDR means that another program may take
-         * the port away; there SO_EXCLUSIVEADDRUSE is the option that keeps it ours. */
+        /* A server that closes first leaves its port in TIME_WAIT for a minute, and bind()
+         * would fail with EADDRINUSE all that time. On POSIX SO_REUSEADDR says: bind all
+         * the same. On Windows that happens by default, and SO_REUSEADDR means that another
+         * program may take the port away; there SO_EXCLUSIVEADDRUSE is the option that
+         * keeps it ours. */
         int on = 1;
 #ifdef _WIN32
         int option = SO_EXCLUSIVEADDRUSE;
@@ -167,8 +168,8 @@ int main(int argc, char **argv) {
     }
     printf("listening on %s\n", net_address(&own, own_length, name));
 
-    /* DELIBERATE: one client at a time. A second one is connected by the kernel, but waits here
-     * until the first has gone. server_poll.c mends it. */
+    /* DELIBERATE: one client at a time. A second one is connected by the kernel, but waits
+     * here until the first has gone. server_poll.c mends it. */
     while (!stop) {
         struct sockaddr_storage from;
         socklen_t from_length = sizeof from;
@@ -183,11 +184,11 @@ int main(int argc, char **argv) {
             net_sleep(100); /* out of descriptors, say: until one is free, do not spin */
             continue;
         }
-        /* The connection was ESTABLISHED before accept() returned it: by the third segment. */
+        /* It was ESTABLISHED before accept() returned it: by the third segment. */
         char peer[NET_ADDRESS_MAX];
         net_address(&from, from_length, peer);
         printf("%s: connected\n", peer);
-        /* A recv() or send() that waits longer than this fails, with EAGAIN or WSAETIMEDOUT. */
+        /* A recv() or send() that waits longer fails, with EAGAIN or WSAETIMEDOUT. */
         if (net_timeout(client, SO_RCVTIMEO, IDLE_LIMIT_MS) < 0 ||
             net_timeout(client, SO_SNDTIMEO, IDLE_LIMIT_MS) < 0)
             net_perror(net_error(), "server: setsockopt");

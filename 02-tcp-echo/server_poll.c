@@ -1,17 +1,18 @@
 /* server_poll.c - many clients at once in one process: no call ever waits for one of them.
  *
- * server.c waits inside recv() for its only client. Here every socket is non-blocking, and the
- * program waits in one place alone, poll(), for all sockets together. A client that sends nothing,
- * or reads nothing, or resets, costs the others nothing.
+ * server.c waits inside recv() for its only client. Here every socket is non-blocking, and
+ * the program waits in one place alone, poll(), for all of them together. A client that
+ * sends nothing, or reads nothing, or resets, costs the others nothing.
  *
- * Usage:     server_poll [HOST PORT]         (127.0.0.1 7000; port 0 takes any free one)
- * Compile:   cc -o server_poll server_poll.c (Windows: gcc -o server_poll server_poll.c -lws2_32)
- * Try it:    ./server_poll                   listening on 127.0.0.1:7000
- *            ./client 127.0.0.1 7000         in two more terminals: type in both, both answer
- * Look for:  one process in `ps`, many ESTABLISHED in `ss -tan`; a client that does not read is not
- *            read from either: its window closes (06-retransmit/zero-window.scene).
- * See also:  server.c. poll() looks at every client on each turn; for far more than 10,000 there are
- *            epoll (Linux), kqueue (BSD, macOS) and completion ports (Windows).
+ * Usage:     server_poll [HOST PORT]    (127.0.0.1 7000; port 0 takes any free one)
+ * Compile:   cc -o server_poll server_poll.c
+ *            (Windows: gcc -o server_poll server_poll.c -lws2_32)
+ * Try it:    ./server_poll              listening on 127.0.0.1:7000
+ *            ./client 127.0.0.1 7000    in two more terminals: type in both, both answer
+ * Look for:  one process in `ps`, many ESTABLISHED in `ss -tan`. A client that does not
+ *            read is not read from either: 06-retransmit/zero-window.scene
+ * See also:  server.c. poll() looks at every client on each turn: for far more than 10,000
+ *            there are epoll (Linux), kqueue (BSD, macOS), completion ports (Windows).
  */
 #include "../common/net.h"
 #include <signal.h>
@@ -22,23 +23,21 @@
 
 enum {
     MAX_CLIENTS = 10 * 1024,
-    OTHER_FILES =
-        16, /* descriptors that are no clients: the listener, stdin, stdout, stderr... */
-    CHUNK =
-        16 * 1024,   /* most bytes taken from one client before it is the next one's turn */
-    IDLE_LIMIT = 60, /* seconds in which a client neither sends nor reads: it is given up */
-    TICK_MS = 1000   /* poll() returns at least so often, to look at the clock */
+    OTHER_FILES = 16,  /* descriptors of other things: the listener, stdin, stdout, ... */
+    CHUNK = 16 * 1024, /* most bytes from one client before it is the next one's turn */
+    IDLE_LIMIT = 60,   /* seconds: a client that neither sends nor reads is given up */
+    TICK_MS = 1000     /* poll() returns at least so often, to look at the clock */
 };
 
-/* What select() would need is a set of bits with room for descriptors up to FD_SETSIZE, 1024 as a
- * rule; a larger descriptor writes beyond its end. poll() takes an array as long as one likes. */
 struct client {
     unsigned long long number; /* 1 for the first that was accepted, and so on */
     double active;             /* when it last sent or read something, by net_seconds() */
-    char *unsent;    /* what send() has not taken yet; NULL as a rule. Never more than */
-    size_t from, to; /* CHUNK: while it stands, nothing more is received */
+    char *unsent;              /* what send() has not taken yet, or NULL: while it stands */
+    size_t from, to;           /* nothing more is received, so it never exceeds CHUNK */
 };
 
+/* select() would want a set of bits with room for descriptors below FD_SETSIZE, 1024 as a
+ * rule; FD_SET of a larger one writes beyond its end. The array of poll() has any length. */
 struct server {
     struct pollfd *set;     /* set[0] is the listener, set[i] the socket of clients[i] */
     struct client *clients; /* clients[0] is not used */
@@ -54,9 +53,9 @@ static void on_interrupt(int signal_number) {
     stop = 1;
 }
 
-/* ---- one client ------------------------------------------------------------------------------ */
+/* ---- one client ---------------------------------------------------------------------- */
 
-/* Closes it, and moves the last client to its place: the array has no holes for poll() to read. */
+/* Closes it, and moves the last client to its place: the array has no holes. */
 static void drop(struct server *server, unsigned i) {
     net_close(server->set[i].fd);
     free(server->clients[i].unsent);
@@ -66,9 +65,9 @@ static void drop(struct server *server, unsigned i) {
     server->set[0].events = POLLIN; /* there is room for one more */
 }
 
-/* The kernel took only part, for this client does not read as fast as it sends. The rest is kept,
- * and we ask poll() for room to send instead of bytes to read. What the client sends meanwhile
- * fills our receive buffer, the window goes to 0, and the client must wait: not we. */
+/* The kernel took only part, for this client does not read as fast as it sends. The rest is
+ * kept, and we ask poll() for room to send instead of bytes to read. What the client sends
+ * meanwhile fills our receive buffer, the window goes to 0, and the client must wait. */
 static int keep(struct server *server, unsigned i, const char *bytes, size_t count) {
     struct client *client = &server->clients[i];
     client->unsent = malloc(count);
@@ -81,8 +80,8 @@ static int keep(struct server *server, unsigned i, const char *bytes, size_t cou
     return 0;
 }
 
-/* Bytes, or the FIN or RST, have come. The echo is sent at once, without asking poll() whether
- * there is room: there nearly always is. Returns 0, or -1 when this client has ended. */
+/* Bytes, or the FIN or RST, have come. The echo is sent at once, without asking poll() for
+ * room: there nearly always is some. Returns 0, or -1 when this client has ended. */
 static int echo(struct server *server, unsigned i) {
     char chunk[CHUNK];
     struct client *client = &server->clients[i];
@@ -139,11 +138,11 @@ static int send_kept(struct server *server, unsigned i) {
     return 0;
 }
 
-/* ---- all of them ----------------------------------------------------------------------------- */
+/* ---- all of them --------------------------------------------------------------------- */
 
-/* Those not accepted wait, connected, in the kernel's queue. poll() would report them again and
- * again, and we would spin: so it is not asked about the listener until a client has left or a
- * second has passed. Said once, not each time. */
+/* Those not accepted wait, connected, in the kernel's queue. poll() would report them again
+ * and again, and we would spin: so it is not asked about the listener until a client has
+ * left or a second has passed. Said once, not each time. */
 static void pause_accepting(struct server *server, const char *why) {
     server->set[0].events = 0;
     if (!server->full)
@@ -152,8 +151,8 @@ static void pause_accepting(struct server *server, const char *why) {
     server->full = 1;
 }
 
-/* Takes all that wait: one turn of poll() may stand for hundreds of new clients. Returns 0, or -1
- * when the listening socket itself is broken. */
+/* Takes all that wait: one turn of poll() may stand for hundreds of new clients. Returns 0,
+ * or -1 when the listening socket itself is broken. */
 static int accept_all(struct server *server) {
     while (server->count <= MAX_CLIENTS) {
         socket_t s = accept(server->set[0].fd, NULL, NULL);
@@ -186,23 +185,22 @@ static int accept_all(struct server *server) {
     return 0;
 }
 
-/* Once a tick: gives up the silent ones, and tells what has changed since the last time. */
-static void tick(struct server *server, unsigned long long *told) {
+/* Once a tick: gives up the silent ones, and tells the figures if anything has happened. */
+static void tick(struct server *server, int changed) {
     for (unsigned i = server->count - 1; i > 0; i--)
         if (server->now - server->clients[i].active > IDLE_LIMIT) {
             printf("client %llu: silent for %d s, given up\n", server->clients[i].number,
                    IDLE_LIMIT);
             drop(server, i);
         }
-    if (*told != server->accepted + server->echoed)
+    if (changed)
         printf("%u clients now, %llu since the start; %llu bytes echoed\n",
                server->count - 1, server->accepted, server->echoed);
-    *told = server->accepted + server->echoed;
     server->set[0].events = POLLIN; /* descriptors may have become free elsewhere */
 }
 
 static int serve(struct server *server) {
-    unsigned long long told = 0;
+    int changed = 0;
     double next_tick = net_seconds() + TICK_MS / 1000.0;
     while (!stop) {
         int ready = poll(server->set, server->count, TICK_MS);
@@ -211,9 +209,10 @@ static int serve(struct server *server) {
             return -1;
         }
         server->now = net_seconds();
-        /* From the last to the first, so that drop() moves only clients already looked at; and no
-         * further than the number of those that are ready. After a FIN, Windows may say POLLHUP
-         * without POLLIN: recv() tells what it was. */
+        changed |= ready > 0;
+        /* From the last to the first, so that drop() moves only clients already looked at;
+         * and no further than the number of those that are ready. After a FIN, Windows may
+         * say POLLHUP without POLLIN: recv() tells what it was. */
         for (unsigned i = server->count - 1; i > 0 && ready > 0; i--) {
             if (server->set[i].revents == 0)
                 continue;
@@ -225,17 +224,18 @@ static int serve(struct server *server) {
         if (ready > 0 && server->set[0].revents != 0 && accept_all(server) < 0)
             return -1;
         if (server->now >= next_tick) {
-            tick(server, &told);
+            tick(server, changed);
+            changed = 0;
             next_tick = server->now + TICK_MS / 1000.0;
         }
     }
     return 0;
 }
 
-/* ---- start ----------------------------------------------------------------------------------- */
+/* ---- start --------------------------------------------------------------------------- */
 
-/* Each client is one open file, and a process may have only so many: often 1,024, the "soft" limit,
- * which anyone may raise up to the "hard" one. Windows has no such limit. */
+/* Each client is one open file, and a process may have only so many: often 1,024, the
+ * "soft" limit, which anyone may raise up to the "hard" one. Windows has no such limit. */
 static void raise_descriptor_limit(void) {
 #ifndef _WIN32
     struct rlimit limit;
@@ -258,8 +258,8 @@ static void raise_descriptor_limit(void) {
 #endif
 }
 
-/* The same steps as in server.c, and O_NONBLOCK: with a blocking listener, accept() would wait when
- * the client that poll() told us of has gone in the meantime. */
+/* The same steps as in server.c, and O_NONBLOCK: with a blocking listener, accept() would
+ * wait when the client that poll() told us of has gone in the meantime. */
 static socket_t listen_on(const char *host, const char *port) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
     int failed = getaddrinfo(host, port, &hints, &list);
@@ -283,7 +283,8 @@ static socket_t listen_on(const char *host, const char *port) {
 #endif
         if (setsockopt(s, SOL_SOCKET, option, (const void *)&on, sizeof on) < 0)
             net_perror(net_error(), "server_poll: setsockopt");
-        /* SOMAXCONN: thousands may come while we are busy, and a full queue drops their SYNs */
+        /* SOMAXCONN: thousands may come while we are busy, and a full queue drops their
+         * SYNs */
         if (bind(s, a->ai_addr, (socklen_t)a->ai_addrlen) < 0 || listen(s, SOMAXCONN) < 0 ||
             net_nonblocking(s, 1) < 0) {
             int err = net_error();

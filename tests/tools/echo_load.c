@@ -1,15 +1,15 @@
-/* echo_load.c - many clients of an echo server at once, for tests and the bench (Linux: epoll).
+/* echo_load.c - many clients of an echo server at once, for tests and bench (Linux).
  *
  * Usage:     echo_load HOST PORT trips CLIENTS SECONDS
- *                CLIENTS connections; each sends 64 bytes, waits for all 64, sends the next.
- *                Prints round trips per second, those of the first fifth of the time not counted.
+ *                CLIENTS connections; each sends 64 bytes, waits for all 64, sends again.
+ *                Prints round trips per second; the first fifth of the time is not counted.
  *            echo_load HOST PORT connects CLIENTS SECONDS
- *                CLIENTS at a time; each connects, makes one round trip, half-closes, reads to the
- *                FIN, closes, and connects again. Prints connections per second.
+ *                CLIENTS at a time; each connects, makes one round trip, half-closes, reads
+ *                to the FIN, closes, and connects again. Prints connections per second.
  *            echo_load HOST PORT all CLIENTS TRIPS
- *                Connects CLIENTS clients; when all are there, each makes TRIPS round trips;
- *                then all half-close and read to the FIN. Prints what was seen.
- * The bytes that come back are compared. Exits 0 only if every client got all that it should.
+ *                Connects CLIENTS clients; when all are there, each makes TRIPS round
+ *                trips, half-closes and reads to the FIN. Prints what was seen.
+ * The bytes that come back are compared. Exits 0 only if all clients got what they should.
  */
 #define _GNU_SOURCE 1
 #include "../../common/net.h"
@@ -19,7 +19,7 @@
 
 enum {
     SIZE = 64,
-    AHEAD = 512, /* connections under way at once: fewer than any server's backlog should refuse */
+    AHEAD = 512, /* connections under way at once: no full backlog is wanted */
     EVENTS = 512,
     PATIENCE_MS = 20 * 1000 /* nothing at all for so long: the server has stopped */
 };
@@ -39,7 +39,7 @@ struct load {
     struct client *clients;
     unsigned count, connecting, connected;
     unsigned long long trips, closed;
-    unsigned source; /* source addresses 127.0.0.x taken in turn: each has its own 28,000 ports */
+    unsigned source; /* source addresses in turn: each has 28,000 ports of its own */
 };
 
 static void give_up(const char *what) {
@@ -47,7 +47,8 @@ static void give_up(const char *what) {
     exit(1);
 }
 
-/* Every trip of every client has bytes of its own, so that a reply to another one is noticed. */
+/* Every trip of every client has bytes of its own, so that a reply to another one is
+ * noticed. */
 static void fill(char *bytes, const struct load *load, const struct client *client) {
     unsigned long id = (unsigned long)(client - load->clients);
     memset(bytes, 'a' + (int)((id + client->trips) % 26), SIZE);
@@ -60,7 +61,8 @@ static void begin(struct load *load, struct client *client) {
     if (client->fd < 0)
         give_up("socket");
     if (load->to->ai_family == AF_INET &&
-        ntohl(((struct sockaddr_in *)(void *)load->to->ai_addr)->sin_addr.s_addr) >> 24 == 127) {
+        ntohl(((struct sockaddr_in *)(void *)load->to->ai_addr)->sin_addr.s_addr) >> 24 ==
+            127) {
         struct sockaddr_in from = {.sin_family = AF_INET};
         from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + load->source++ % 8);
         int on = 1;
@@ -68,7 +70,8 @@ static void begin(struct load *load, struct client *client) {
         if (bind(client->fd, (struct sockaddr *)&from, sizeof from) < 0)
             give_up("bind");
     }
-    if (connect(client->fd, load->to->ai_addr, load->to->ai_addrlen) < 0 && errno != EINPROGRESS)
+    if (connect(client->fd, load->to->ai_addr, load->to->ai_addrlen) < 0 &&
+        errno != EINPROGRESS)
         give_up("connect");
     client->stage = CONNECTING;
     client->trips = 0;
@@ -125,8 +128,9 @@ static int read_reply(struct load *load, struct client *client) {
     fill(expected, load, client);
     if (count == 0 || client->stage != WAITING || client->got + (size_t)count > SIZE ||
         memcmp(expected + client->got, bytes, (size_t)count) != 0) {
-        fprintf(stderr, "echo_load: client %ld, trip %lu: %s\n", (long)(client - load->clients),
-                client->trips, count == 0 ? "the server closed" : "other bytes came back");
+        fprintf(stderr, "echo_load: client %ld, trip %lu: %s\n",
+                (long)(client - load->clients), client->trips,
+                count == 0 ? "the server closed" : "other bytes came back");
         exit(1);
     }
     client->got += (unsigned)count;
@@ -225,7 +229,8 @@ static void run_all(struct load *load, unsigned long trips) {
 
 int main(int argc, char **argv) {
     if (argc != 6) {
-        fprintf(stderr, "usage: echo_load HOST PORT trips|connects|all CLIENTS SECONDS|TRIPS\n");
+        fprintf(stderr,
+                "usage: echo_load HOST PORT trips|connects|all CLIENTS SECONDS|TRIPS\n");
         return 2;
     }
     net_start();
