@@ -48,8 +48,7 @@ static long long receive(socket_t s, size_t wanted) {
         if (count < 0 && net_error() == NET_E(INTR))
             continue;
         if (count < 0) {
-            /* The server's RST; or EAGAIN (WSAETIMEDOUT): nothing came for
-             * REPLY_LIMIT_MS. */
+            /* The server's RST; EAGAIN or WSAETIMEDOUT: nothing came for too long. */
             net_perror(net_error(), "client: recv");
             return -1;
         }
@@ -108,8 +107,7 @@ static socket_t connect_to(const char *host, const char *port) {
             net_perror(net_error(), "client: socket");
             continue;
         }
-        /* Our SYN goes out: SYN_SENT. connect() returns when SYN,ACK is here:
-         * ESTABLISHED. */
+        /* Our SYN goes out: SYN_SENT. connect() returns when SYN,ACK has come: ESTABLISHED. */
         if (connect(s, a->ai_addr, (socklen_t)a->ai_addrlen) < 0) {
             int err = net_error();
             net_address(a->ai_addr, (socklen_t)a->ai_addrlen, name);

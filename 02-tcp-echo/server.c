@@ -111,7 +111,7 @@ int main(int argc, char **argv) {
         return 1;
     }
 
-    /* A name may have several addresses, not all of them ours: the first that can be bound. */
+    /* A name may have several addresses, not all ours: the first that can be bound. */
     char name[NET_ADDRESS_MAX];
     socket_t listener = NO_SOCKET;
     for (struct addrinfo *a = list; a != NULL && listener == NO_SOCKET; a = a->ai_next) {

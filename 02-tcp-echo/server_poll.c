@@ -37,7 +37,7 @@ struct client {
 };
 
 /* select() would want a set of bits with room for descriptors below FD_SETSIZE, 1024 as a
- * rule; FD_SET of a larger one writes beyond its end. The array of poll() has any length. */
+ * rule: FD_SET of a larger one writes beyond it. The array of poll() may be any length. */
 struct server {
     struct pollfd *set;     /* set[0] is the listener, set[i] the socket of clients[i] */
     struct client *clients; /* clients[0] is not used */
