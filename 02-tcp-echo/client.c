@@ -107,7 +107,7 @@ static socket_t connect_to(const char *host, const char *port) {
             net_perror(net_error(), "client: socket");
             continue;
         }
-        /* Our SYN goes out: SYN_SENT. connect() returns when SYN,ACK has come: ESTABLISHED. */
+        /* Our SYN goes: SYN_SENT. connect() returns when SYN,ACK has come: ESTABLISHED. */
         if (connect(s, a->ai_addr, (socklen_t)a->ai_addrlen) < 0) {
             int err = net_error();
             net_address(a->ai_addr, (socklen_t)a->ai_addrlen, name);
