@@ -68,7 +68,7 @@ sanitize:
 bench: all
 	@tests/bench
 
-FORMATTED := $(SOURCES) common/net.h $(wildcard common/wire/*.[ch])
+FORMATTED := $(SOURCES) common/net.h $(wildcard common/wire/*.[ch] tests/tools/*.c)
 format:
 	clang-format -i $(FORMATTED)
 check-format:
