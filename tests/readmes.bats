@@ -16,6 +16,7 @@ shows_what_comes() {
 
 @test "README.md shows what comes" { shows_what_comes README.md; }
 @test "01-socket-basics/README.md shows what comes" { shows_what_comes 01-socket-basics/README.md; }
+@test "02-tcp-echo/README.md shows what comes" { shows_what_comes 02-tcp-echo/README.md; }
 @test "03-udp-echo/README.md shows what comes" { shows_what_comes 03-udp-echo/README.md; }
 
 @test "no README is left out of these tests" {
