@@ -12,7 +12,9 @@ CC       ?= cc
 CFLAGS   ?= -O2 -g
 WARNINGS := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR)
 B        := build
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += --jobs=$(shell nproc 2>/dev/null || echo 2)
+endif
 
 LESSONS  := 01-socket-basics 02-tcp-echo 03-udp-echo 04-handshake-trace 05-close-states 06-retransmit
 SOURCES  := $(wildcard $(addsuffix /*.c,$(LESSONS)))
@@ -62,7 +64,7 @@ test: all
 test-windows: all $(if $(shell command -v $(MINGW)),windows)
 	@SUITE=windows tests/run
 sanitize:
-	@$(MAKE) --no-print-directory B=$(B)/sanitize \
+	@$(MAKE) -s --no-print-directory B=$(B)/sanitize \
 	    CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" all
 	@SUITE=sanitize tests/run
 bench: all
