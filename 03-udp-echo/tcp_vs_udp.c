@@ -35,7 +35,7 @@
 enum {
     LARGEST = 65507,    /* bytes in the largest datagram: 65535 - 20 (IPv4) - 8 (UDP) */
     PIECE = 1400,       /* what fits an Ethernet frame beside the headers, with some room */
-    CHUNK = 256 * 1024, /* most that one recv() of a stream may bring */
+    CHUNK = 128 * 1024, /* most that one recv() of a stream may bring */
     UDP_BUFFER = 4 << 20, /* receive buffer to ask for: bursts wait here, or are lost */
     SEGMENTS = 64,        /* datagrams the kernel cuts from one send(): its limit */
     MAX_SIZES = 16,
@@ -65,21 +65,43 @@ struct method {
     int piece;   /* UDP: most bytes in one datagram, when not the whole message */
 };
 
+enum {
+    STREAM_TCP,
+    STREAM_NODELAY,
+    STREAM_UDP,
+    STREAM_OFFLOAD,
+    FRESH_TCP,
+    FRESH_UDP,
+    FRESH_PIECES,
+    KEPT_TCP,
+    KEPT_UDP,
+    KEPT_PIECES,
+    METHOD_COUNT
+};
+
 /* In an exchange Nagle's algorithm is off: there it could only hold back the last bytes of a
  * message until the peer's delayed ACK. */
-static const struct method METHODS[] = {
-    {"stream-tcp", "TCP", STREAM, .udp = 0},
-    {"stream-nodelay", "TCP, TCP_NODELAY", STREAM, .nodelay = 1},
-    {"stream-udp", "UDP", STREAM, .udp = 1},
-    {"stream-offload", "UDP, UDP_SEGMENT", STREAM, .udp = 1, .offload = 1},
-    {"fresh-tcp", "TCP", FRESH, .nodelay = 1},
-    {"fresh-udp", "UDP", FRESH, .udp = 1},
-    {"fresh-pieces", "UDP, 1400 B pieces", FRESH, .udp = 1, .piece = PIECE},
-    {"kept-tcp", "TCP", KEPT, .nodelay = 1},
-    {"kept-udp", "UDP", KEPT, .udp = 1},
-    {"kept-pieces", "UDP, 1400 B pieces", KEPT, .udp = 1, .piece = PIECE},
+static const struct method METHODS[METHOD_COUNT] = {
+    [STREAM_TCP] = {"stream-tcp", "TCP", STREAM, .udp = 0},
+    [STREAM_NODELAY] = {"stream-nodelay", "TCP, TCP_NODELAY", STREAM, .nodelay = 1},
+    [STREAM_UDP] = {"stream-udp", "UDP", STREAM, .udp = 1},
+    [STREAM_OFFLOAD] = {"stream-offload", "UDP, UDP_SEGMENT", STREAM, .udp = 1,
+                        .offload = 1},
+    [FRESH_TCP] = {"fresh-tcp", "TCP", FRESH, .nodelay = 1},
+    [FRESH_UDP] = {"fresh-udp", "UDP", FRESH, .udp = 1},
+    [FRESH_PIECES] = {"fresh-pieces", "UDP, 1400 B pieces", FRESH, .udp = 1,
+                      .piece = PIECE},
+    [KEPT_TCP] = {"kept-tcp", "TCP", KEPT, .nodelay = 1},
+    [KEPT_UDP] = {"kept-udp", "UDP", KEPT, .udp = 1},
+    [KEPT_PIECES] = {"kept-pieces", "UDP, 1400 B pieces", KEPT, .udp = 1, .piece = PIECE},
 };
-enum { METHOD_COUNT = sizeof METHODS / sizeof METHODS[0] };
+
+/* The control connection's options are those of an exchange. */
+static const struct method CONTROL = {.kind = KEPT, .nodelay = 1};
+
+/* All that is sent is zeros. Never written, these pages are one page of the system, which stays in
+ * the cache: so the network is measured, and not how fast this memory is read. */
+static _Alignas(4096) char zeros[LARGEST];
 
 /* What the near end tells the far end. Both are the same program on the same machine, so a struct
  * may travel as it lies in memory; between two machines never do that. */
@@ -228,11 +250,8 @@ static socket_t active_socket(const struct method *m, int port) {
     if (m->piece) /* all pieces of an answer may arrive before we read the first */
         setsockopt(s, SOL_SOCKET, SO_RCVBUF, (const void *)&room, sizeof room);
     struct sockaddr_in peer = loopback(port);
-    if (connect(s, (struct sockaddr *)&peer, sizeof peer) < 0) {
-        if (net_error() == NET_E(ADDRNOTAVAIL))
-            errno = 0;
+    if (connect(s, (struct sockaddr *)&peer, sizeof peer) < 0)
         return fail("connect", s);
-    }
     return s;
 }
 
@@ -274,7 +293,7 @@ static int readable_within(socket_t s, int ms) {
 /* The same loop for both protocols: recv() gives some of the stream, or one datagram. Zero is the
  * end: of the stream (FIN), or the empty datagram by which the near end says so. */
 static int count_stream(socket_t s, struct count *c) {
-    char chunk[CHUNK];
+    static _Alignas(4096) char chunk[CHUNK]; /* a copy between aligned pages is faster */
     double first = 0;
     for (;;) {
         ssize_t got = recv(s, chunk, sizeof chunk, 0);
@@ -331,18 +350,26 @@ static int answer_datagrams(socket_t s, struct count *c) {
     }
 }
 
-/* Answers each message of each connection, until a connection ends before its first message. */
-static int answer_connections(socket_t listener, int size, int nodelay, struct count *c) {
+/* Answers each message of each connection, until a connection ends before its first message. A
+ * fresh connection carries only one. We close it first, so that TIME_WAIT is at this end: at the
+ * other it would keep a port busy for a minute, and soon all ports. */
+static int answer_connections(socket_t listener, const struct method *m, int size,
+                              struct count *c) {
     char message[LARGEST];
     for (;;) {
         uint64_t before = c->messages;
         socket_t peer = accept_one(listener);
         if (peer == NO_SOCKET)
             return -1;
-        setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, (const void *)&nodelay, sizeof nodelay);
+        setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, (const void *)&m->nodelay,
+                   sizeof m->nodelay);
         net_timeout(peer, SO_RCVTIMEO, PATIENCE_MS);
-        while (receive_all(peer, message, size) == 1 && send_all(peer, message, size) == 0)
+        while (receive_all(peer, message, size) == 1 &&
+               send_all(peer, message, size) == 0) {
             c->messages++;
+            if (m->kind == FRESH)
+                break;
+        }
         net_close(peer);
         if (c->messages == before)
             return 0;
@@ -354,7 +381,7 @@ static int far_end_measures(socket_t s, const struct order *o, struct count *c) 
     double cpu = cpu_seconds();
     int failed = m->kind == STREAM ? receive_stream(s, m, c)
                  : m->udp          ? answer_datagrams(s, c)
-                                   : answer_connections(s, o->size, m->nodelay, c);
+                                   : answer_connections(s, m, o->size, c);
     c->cpu_seconds = cpu_seconds() - cpu;
     if (failed)
         net_perror(net_error(), "tcp_vs_udp: far end: %s", m->name);
@@ -363,8 +390,7 @@ static int far_end_measures(socket_t s, const struct order *o, struct count *c) 
 
 /* Takes orders until the control connection ends. */
 static int far_end(int control_port) {
-    static const struct method control_method = {.nodelay = 1};
-    socket_t control = active_socket(&control_method, control_port);
+    socket_t control = active_socket(&CONTROL, control_port);
     if (control == NO_SOCKET)
         return 1;
     net_timeout(control, SO_RCVTIMEO, 0); /* the near end may take its time */
@@ -393,7 +419,6 @@ static int far_end(int control_port) {
 /* The same loop for both protocols again: send() appends to the stream, or sends a datagram. */
 static int send_stream(socket_t s, const struct method *m, int size, double seconds,
                        struct count *c) {
-    static const char bytes[LARGEST];
     int at_once = 1;
     if (m->offload) { /* the kernel cuts what it is given into datagrams of `size` bytes */
         at_once = LARGEST / size < SEGMENTS ? LARGEST / size : SEGMENTS;
@@ -403,7 +428,7 @@ static int send_stream(socket_t s, const struct method *m, int size, double seco
     double start = net_seconds();
     do {
         for (int i = 0; i < CLOCK_EVERY; i++) {
-            if (send_all(s, bytes, size * at_once) < 0 && net_error() != NET_E(NOBUFS))
+            if (send_all(s, zeros, size * at_once) < 0 && net_error() != NET_E(NOBUFS))
                 return -1; /* NOBUFS: a datagram lost before it left, on some systems */
             c->messages += (uint64_t)at_once;
         }
@@ -417,11 +442,10 @@ static int send_stream(socket_t s, const struct method *m, int size, double seco
 
 /* One message there, one back. Returns 1, or 0 when it was lost, or -1. */
 static int exchange(socket_t s, const struct method *m, int size) {
-    static const char message[LARGEST];
     char answer[LARGEST];
     int piece = m->piece ? m->piece : size;
     for (int at = 0; at < size; at += piece)
-        if (send_all(s, message + at, size - at < piece ? size - at : piece) < 0)
+        if (send_all(s, zeros + at, size - at < piece ? size - at : piece) < 0)
             return -1;
     int answered = receive_all(s, answer, size);
     if (answered < 0 && m->udp &&
@@ -447,7 +471,7 @@ static int exchange_many(int port, const struct method *m, int size, double seco
         r->sent.messages++;
         r->received.messages += (uint64_t)answered;
         if (m->kind == FRESH || !answered) {
-            net_close(s); /* our FIN goes first: this end keeps the TIME_WAIT */
+            net_close(s);
             s = NO_SOCKET;
         }
         r->sent.seconds = net_seconds() - start;
@@ -563,12 +587,15 @@ static double cpu_per_gb(const struct result *r) {
 }
 
 static void print_kind(const struct options *o, table *t, int kind) {
-    printf("\n%s\n%7s  %-20s%13s%12s%8s%13s\n", KIND_TITLE[kind], "bytes", "",
-           kind == STREAM ? "messages/s" : "exchanges/s", "MB/s", "lost", "CPU s/GB");
+    int rows = 0;
     for (int i = 0; i < o->sizes; i++)
         for (int m = 0; m < METHOD_COUNT; m++) {
             if (METHODS[m].kind != kind || !is_measured(o, &METHODS[m], o->size[i]))
                 continue;
+            if (rows++ == 0)
+                printf("\n%s\n%7s  %-20s%13s%12s%8s%13s\n", KIND_TITLE[kind], "bytes", "",
+                       kind == STREAM ? "messages/s" : "exchanges/s", "MB/s", "lost",
+                       "CPU s/GB");
             const struct result *r = median(o, t, m, i);
             double lost = 1 - (double)r->received.messages / (double)r->sent.messages;
             printf("%7d  %-20s%13.0f%12.2f%7.1f%%%13.3f\n", o->size[i], METHODS[m].label,
@@ -607,88 +634,82 @@ static int write_csv(const struct options *o, table *t, const int cpu[2]) {
     return 0;
 }
 
-static int find_method(const char *name) {
-    for (int m = 0; m < METHOD_COUNT; m++)
-        if (strcmp(METHODS[m].name, name) == 0)
-            return m;
-    return -1;
-}
-
 /* How many times as fast as method b is method a? 0 when one of them was not measured. */
-static double times_as_fast(const struct options *o, table *t, const char *a, const char *b,
-                            int size) {
-    int x = find_method(a), y = find_method(b);
-    if (!is_measured(o, &METHODS[x], o->size[size]) ||
-        !is_measured(o, &METHODS[y], o->size[size]))
+static double times_as_fast(const struct options *o, table *t, int a, int b, int size) {
+    if (!is_measured(o, &METHODS[a], o->size[size]) ||
+        !is_measured(o, &METHODS[b], o->size[size]))
         return 0;
-    double slower = median(o, t, y, size)->rate;
-    return slower > 0 ? median(o, t, x, size)->rate / slower : 0;
+    double slower = median(o, t, b, size)->rate;
+    return slower > 0 ? median(o, t, a, size)->rate / slower : 0;
 }
 
-/* "Never faster": at no size by more than a draw. "Closer with size": TCP was slower at the
- * smallest size, and is less so, or no longer, at the largest. */
-static void judge(const struct options *o, table *t, const char *what, const char *tcp,
-                  const char *udp) {
+/* One line on one kind of sending. "Never faster": at no size by more than a draw. "Closer by
+ * size": TCP was slower at the smallest size, and less so, or no longer, at the largest. */
+static void judge(const struct options *o, table *t, const char *what, int tcp, int udp) {
     double first = 0, last = 0, highest = 0;
     int from = 0, to = 0, at = 0;
     for (int i = 0; i < o->sizes; i++) {
         double ratio = times_as_fast(o, t, tcp, udp, i);
-        if (ratio == 0)
+        if (ratio <= 0)
             continue;
-        if (first == 0)
-            first = ratio, from = o->size[i];
-        if (ratio > highest)
-            highest = ratio, at = o->size[i];
-        last = ratio, to = o->size[i];
+        if (from == 0) {
+            first = ratio;
+            from = o->size[i];
+        }
+        last = ratio;
+        to = o->size[i];
+        if (ratio > highest) {
+            highest = ratio;
+            at = o->size[i];
+        }
     }
-    if (first == 0)
+    if (from == 0)
         return;
-    printf("%-31s%6.2f at%6d%6.2f at%6d%6.2f at%6d  %-7s%s\n", what, first, from, last, to,
-           highest, at, highest > DRAW ? "false" : "true",
-           from == to                                ? "-"
-           : first < 1 / DRAW && last > first * DRAW ? "true"
-                                                     : "false");
+    const char *never = highest > DRAW ? "false" : "true";
+    const char *closer = first < 1 / DRAW && last > first * DRAW ? "true" : "false";
+    printf("%-21s%5.2f at%6d  %5.2f at%6d  %-6s%5.2f at%6d  %s\n", what, first, from, last,
+           to, never, highest, at, from < to ? closer : "-");
 }
 
 static void print_verdict(const struct options *o, table *t) {
-    printf("\nVerdict: \"TCP is never faster than UDP; the larger each exchange, the "
-           "closer it "
-           "comes.\"\n%-31s%16s%14s%14s\n%-31s%16s%14s%14s  %-7s%s\n",
-           "TCP's rate / UDP's,", "smallest", "largest", "highest",
-           "one is within 5 % a draw", "(bytes)", "(bytes)", "(bytes)", "never", "closer");
-    judge(o, t, "stream", "stream-tcp", "stream-udp");
-    judge(o, t, "stream, TCP_NODELAY", "stream-nodelay", "stream-udp");
-    judge(o, t, "fresh exchange", "fresh-tcp", "fresh-udp");
-    judge(o, t, "fresh exchange, UDP in pieces", "fresh-tcp", "fresh-pieces");
-    judge(o, t, "kept exchange", "kept-tcp", "kept-udp");
-    judge(o, t, "kept exchange, UDP in pieces", "kept-tcp", "kept-pieces");
+    printf(
+        "\nVerdict: \"TCP is never faster than UDP; the larger each exchange, the closer it"
+        " comes.\"\nRates within 5 %% of each other are called equal; sizes are in bytes.\n"
+        "%-21s%14s  %14s  %-20s  %s\n",
+        "TCP's rate / UDP's", "smallest size", "largest size", "never faster? most",
+        "closer?");
+    judge(o, t, "stream", STREAM_TCP, STREAM_UDP);
+    judge(o, t, "stream, TCP_NODELAY", STREAM_NODELAY, STREAM_UDP);
+    judge(o, t, "fresh exchange", FRESH_TCP, FRESH_UDP);
+    judge(o, t, "fresh, UDP in pieces", FRESH_TCP, FRESH_PIECES);
+    judge(o, t, "kept exchange", KEPT_TCP, KEPT_UDP);
+    judge(o, t, "kept, UDP in pieces", KEPT_TCP, KEPT_PIECES);
 
-    double nagle = times_as_fast(o, t, "stream-tcp", "stream-nodelay", 0);
-    double offload = times_as_fast(o, t, "stream-offload", "stream-udp", 0);
+    double nagle = times_as_fast(o, t, STREAM_TCP, STREAM_NODELAY, 0);
+    double offload = times_as_fast(o, t, STREAM_OFFLOAD, STREAM_UDP, 0);
     if (nagle > 0)
-        printf("Batching, at %d bytes: a TCP stream is %.1f times as fast as with "
-               "TCP_NODELAY.\n",
+        printf("Batching, messages of %d: TCP is %.1f times as fast as with TCP_NODELAY.\n",
                o->size[0], nagle);
     if (offload > 0)
-        printf("Batching, at %d bytes: UDP is %.1f times as fast with UDP_SEGMENT as "
-               "without.\n",
+        printf("Batching, messages of %d: UDP is %.1f times as fast with UDP_SEGMENT.\n",
                o->size[0], offload);
 }
 
 /* ---- Arguments, rounds, processes -------------------------------------------------------------*/
 
+/* On a terminal one line that changes; into a file or pipe a line for each part. */
 static void show_progress(const struct options *o, int round, int kind, int size) {
-    static const char *const WORD[KINDS] = {"streams", "fresh", "kept"};
+    static const char *const PART[KINDS] = {"streams", "fresh exchanges", "kept exchanges"};
 #ifdef _WIN32
     int terminal = _isatty(_fileno(stderr));
 #else
     int terminal = isatty(2);
 #endif
     if (terminal)
-        fprintf(stderr, "\r\033[Kround %d of %d: %s, %d bytes ", round + 1, o->rounds,
-                WORD[kind], size);
+        fprintf(stderr, "\rround %d of %d: %s, %d bytes        ", round + 1, o->rounds,
+                PART[kind], size);
     else if (size == o->size[0])
-        fprintf(stderr, "round %d of %d: %s\n", round + 1, o->rounds, WORD[kind]);
+        fprintf(stderr, "round %d of %d: %s\n", round + 1, o->rounds, PART[kind]);
 }
 
 /* Every combination once in each round; all methods of a size one after the other. */
@@ -715,9 +736,8 @@ static int measure_all(socket_t control, const struct options *o, const int cpu[
  * no fork(), this program once more with an argument that is for it alone. Returns its control
  * connection. */
 static socket_t start_far_end(void) {
-    static const struct method control_method = {.nodelay = 1};
     int port;
-    socket_t listener = passive_socket(&control_method, &port);
+    socket_t listener = passive_socket(&CONTROL, &port);
     if (listener == NO_SOCKET)
         return NO_SOCKET;
 #ifdef _WIN32
@@ -799,41 +819,47 @@ static int read_sizes(const char *text, struct options *o) {
     }
 }
 
+/* Returns 0, or -1 when text is no number from low to high. */
+static int read_number(const char *text, double low, double high, double *number) {
+    char *end;
+    *number = strtod(text, &end);
+    return end != text && *end == '\0' && *number >= low && *number <= high ? 0 : -1;
+}
+
 static int read_options(int argc, char **argv, struct options *o) {
     for (int i = 1; i < argc; i++) {
-        const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
-        char *end = "";
+        const char *name = argv[i];
         if (strcmp(name, "--quick") == 0) {
             o->seconds = 0.02;
             o->rounds = 1;
             continue;
         }
+        const char *value = ++i < argc ? argv[i] : "";
+        double number = 0;
+        int known = 0;
+        for (int m = 0; m < METHOD_COUNT; m++)
+            known |= *value && strncmp(METHODS[m].name, value, strlen(value)) == 0;
+
         if (strcmp(name, "--sizes") == 0) {
             if (read_sizes(value, o) < 0)
                 return usage_error("--sizes: growing numbers from 1 to 65507, not ", value);
         } else if (strcmp(name, "--seconds") == 0) {
-            o->seconds = strtod(value, &end);
-            if (end == value || *end != '\0' || !(o->seconds >= 0.001 && o->seconds <= 60))
+            if (read_number(value, 0.001, 60, &o->seconds) < 0)
                 return usage_error("--seconds: a number from 0.001 to 60, not ", value);
         } else if (strcmp(name, "--rounds") == 0) {
-            long rounds = strtol(value, &end, 10);
-            if (end == value || *end != '\0' || rounds < 1 || rounds > MAX_ROUNDS)
+            if (read_number(value, 1, MAX_ROUNDS, &number) < 0 || number != (int)number)
                 return usage_error("--rounds: a number from 1 to 15, not ", value);
-            o->rounds = (int)rounds;
+            o->rounds = (int)number;
         } else if (strcmp(name, "--only") == 0) {
+            if (!known)
+                return usage_error("--only: no method's name begins with ", value);
             o->only = value;
-            int known = 0;
-            for (int m = 0; m < METHOD_COUNT; m++)
-                known |= strncmp(METHODS[m].name, value, strlen(value)) == 0;
-            if (*value == '\0' || !known)
-                return usage_error("--only: no such method: ", value);
         } else if (strcmp(name, "--csv") == 0) {
-            o->csv = value;
             if (*value == '\0')
-                return usage_error("--csv: a file's name is missing", "");
+                return usage_error("--csv: a file's name is missing", value);
+            o->csv = value;
         } else
             return usage_error("unknown argument ", name);
-        i++;
     }
     return 0;
 }
