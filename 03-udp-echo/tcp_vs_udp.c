@@ -520,19 +520,19 @@ static int measure(socket_t control, int method, int size, double seconds, const
     }
     r->sent.cpu_seconds = cpu_seconds() - cpu_before;
 
-    struct count far;
-    if (say_end(s, m, control) < 0 || receive_all(control, (char *)&far, sizeof far) != 1) {
+    struct count report;
+    if (say_end(s, m, control) < 0 || receive_all(control, (char *)&report, sizeof report) != 1) {
         fprintf(stderr, "tcp_vs_udp: no report from the far end\n");
         return -1;
     }
     net_close(s);
     r->seconds = r->sent.seconds;
-    r->received.cpu_seconds = far.cpu_seconds;
+    r->received.cpu_seconds = report.cpu_seconds;
     if (m->kind == STREAM) {
-        r->received.bytes = far.bytes;
-        r->received.messages = far.bytes / (uint64_t)size;
-        if (far.seconds > r->seconds) /* until the last byte had arrived */
-            r->seconds = far.seconds;
+        r->received.bytes = report.bytes;
+        r->received.messages = report.bytes / (uint64_t)size;
+        if (report.seconds > r->seconds) /* until the last byte had arrived */
+            r->seconds = report.seconds;
     } else { /* there and back */
         r->sent.bytes = 2 * r->sent.messages * (uint64_t)size;
         r->received.bytes = 2 * r->received.messages * (uint64_t)size;
