@@ -1,7 +1,7 @@
 /* tcp_vs_udp.c - which is faster? Both measured on loopback, by message size, and judged.
  *
- * Usage:     tcp_vs_udp [--sizes A,B,...] [--seconds S] [--rounds N] [--only NAME] [--quick]
- *                       [--csv FILE]
+ * Usage:     tcp_vs_udp [--sizes A,B,...] [--seconds S] [--rounds N] [--buffer BYTES]
+ *                       [--only NAME] [--quick] [--csv FILE]
  * Compile:   cc -O2 -o tcp_vs_udp tcp_vs_udp.c     (Windows: gcc ... -lws2_32)
  * Try it:    ./tcp_vs_udp                          about half a minute; --quick takes a few seconds
  * Look for:  Does the sentence hold that TCP is never faster than UDP, and comes the closer the
@@ -103,12 +103,21 @@ static const struct method CONTROL = {.kind = KEPT, .nodelay = 1};
  * the cache: so the network is measured, and not how fast this memory is read. */
 static _Alignas(4096) char zeros[LARGEST];
 
+struct options {
+    int size[MAX_SIZES], sizes;
+    double seconds;
+    int rounds;
+    int buffer; /* bytes */
+    const char *only, *csv;
+};
+
 /* What the near end tells the far end. Both are the same program on the same machine, so a struct
  * may travel as it lies in memory; between two machines never do that. */
 struct order {
     int32_t method;
     int32_t size;
-    int32_t cpu; /* the processor to stay on, or -1 */
+    int32_t buffer; /* UDP: receive buffer to ask for */
+    int32_t cpu;    /* the processor to stay on, or -1 */
 };
 
 /* What one end counted. */
@@ -216,13 +225,12 @@ static socket_t new_socket(const struct method *m) {
 }
 
 /* The far end's socket: bound to a free port, for TCP listening too. Writes the port. */
-static socket_t passive_socket(const struct method *m, int *port) {
+static socket_t passive_socket(const struct method *m, int buffer, int *port) {
     socket_t s = new_socket(m);
     if (s == NO_SOCKET)
         return s;
-    int room = UDP_BUFFER; /* the system may grant less; main() shows what it grants */
-    if (m->udp)
-        setsockopt(s, SOL_SOCKET, SO_RCVBUF, (const void *)&room, sizeof room);
+    if (m->udp) /* the system may grant less; print_conditions() shows what it grants */
+        setsockopt(s, SOL_SOCKET, SO_RCVBUF, (const void *)&buffer, sizeof buffer);
 #ifdef UDP_GRO
     int on = 1; /* one recv() may bring many datagrams of equal size, joined */
     if (m->offload && setsockopt(s, IPPROTO_UDP, UDP_GRO, &on, sizeof on) < 0)
@@ -291,24 +299,23 @@ static int readable_within(socket_t s, int ms) {
 /* ---- The far end: receives or answers, and reports what it counted ----------------------------*/
 
 /* The same loop for both protocols: recv() gives some of the stream, or one datagram. Zero is the
- * end: of the stream (FIN), or the empty datagram by which the near end says so. */
+ * end: of the stream (FIN), or the empty datagram by which the near end says so. The time ends
+ * with the last byte, for that datagram may be lost and come again later. */
 static int count_stream(socket_t s, struct count *c) {
-    static _Alignas(4096) char chunk[CHUNK]; /* a copy between aligned pages is faster */
+    static _Alignas(4096) char chunk[CHUNK]; /* between aligned pages a copy is faster */
     double first = 0;
     for (;;) {
         ssize_t got = recv(s, chunk, sizeof chunk, 0);
         if (got < 0 && net_error() == NET_E(INTR))
             continue;
-        if (got < 0)
-            return -1;
+        if (got <= 0)
+            return got < 0 ? -1 : 0;
+        double now = net_seconds();
         if (c->bytes == 0)
-            first = net_seconds();
-        if (got == 0)
-            break;
+            first = now;
         c->bytes += (uint64_t)got;
+        c->seconds = now - first;
     }
-    c->seconds = net_seconds() - first;
-    return 0;
 }
 
 static socket_t accept_one(socket_t listener) {
@@ -401,7 +408,7 @@ static int far_end(int control_port) {
         stay_on(o.cpu);
         struct count c = {0};
         int port = 0;
-        socket_t s = passive_socket(&METHODS[o.method], &port);
+        socket_t s = passive_socket(&METHODS[o.method], o.buffer, &port);
         if (s == NO_SOCKET)
             return 1;
         if (send_all(control, (const char *)&port, sizeof port) < 0 ||
@@ -496,32 +503,33 @@ static int say_end(socket_t s, const struct method *m, socket_t control) {
 }
 
 /* Measures one method at one size once. Returns 0, or -1 after a message. */
-static int measure(socket_t control, int method, int size, double seconds, const int cpu[2],
-                   struct result *r) {
+static int measure(socket_t control, const struct options *o, int method, int size,
+                   const int cpu[2], struct result *r) {
     const struct method *m = &METHODS[method];
-    struct order o = {method, size, m->kind == STREAM ? cpu[1] : cpu[0]};
+    struct order order = {method, size, o->buffer, m->kind == STREAM ? cpu[1] : cpu[0]};
     int port;
     *r = (struct result){0};
     stay_on(cpu[0]);
-    if (send_all(control, (const char *)&o, sizeof o) < 0 ||
+    if (send_all(control, (const char *)&order, sizeof order) < 0 ||
         receive_all(control, (char *)&port, sizeof port) != 1) {
         fprintf(stderr, "tcp_vs_udp: the far end has gone\n");
         return -1;
     }
     double cpu_before = cpu_seconds();
-    if (m->kind != STREAM && exchange_many(port, m, size, seconds, r) < 0)
+    if (m->kind != STREAM && exchange_many(port, m, size, o->seconds, r) < 0)
         return -1;
     socket_t s = active_socket(m, port);
     if (s == NO_SOCKET)
         return -1;
-    if (m->kind == STREAM && send_stream(s, m, size, seconds, &r->sent) < 0) {
+    if (m->kind == STREAM && send_stream(s, m, size, o->seconds, &r->sent) < 0) {
         fail(m->name, s);
         return -1;
     }
     r->sent.cpu_seconds = cpu_seconds() - cpu_before;
 
     struct count report;
-    if (say_end(s, m, control) < 0 || receive_all(control, (char *)&report, sizeof report) != 1) {
+    if (say_end(s, m, control) < 0 ||
+        receive_all(control, (char *)&report, sizeof report) != 1) {
         fprintf(stderr, "tcp_vs_udp: no report from the far end\n");
         return -1;
     }
@@ -542,13 +550,6 @@ static int measure(socket_t control, int method, int size, double seconds, const
 }
 
 /* ---- Table and verdict ------------------------------------------------------------------------*/
-
-struct options {
-    int size[MAX_SIZES], sizes;
-    double seconds;
-    int rounds;
-    const char *only, *csv;
-};
 
 /* results[method][size][round]; after sort_rounds() the median is in the middle. */
 typedef struct result table[METHOD_COUNT][MAX_SIZES][MAX_ROUNDS];
@@ -697,15 +698,18 @@ static void print_verdict(const struct options *o, table *t) {
 
 /* ---- Arguments, rounds, processes -------------------------------------------------------------*/
 
+static int on_terminal(void) {
+#ifdef _WIN32
+    return _isatty(_fileno(stderr));
+#else
+    return isatty(2);
+#endif
+}
+
 /* On a terminal one line that changes; into a file or pipe a line for each part. */
 static void show_progress(const struct options *o, int round, int kind, int size) {
     static const char *const PART[KINDS] = {"streams", "fresh exchanges", "kept exchanges"};
-#ifdef _WIN32
-    int terminal = _isatty(_fileno(stderr));
-#else
-    int terminal = isatty(2);
-#endif
-    if (terminal)
+    if (on_terminal())
         fprintf(stderr, "\rround %d of %d: %s, %d bytes        ", round + 1, o->rounds,
                 PART[kind], size);
     else if (size == o->size[0])
@@ -722,10 +726,11 @@ static int measure_all(socket_t control, const struct options *o, const int cpu[
                 for (int m = 0; m < METHOD_COUNT; m++)
                     if (METHODS[m].kind == kind &&
                         is_measured(o, &METHODS[m], o->size[i]) &&
-                        measure(control, m, o->size[i], o->seconds, cpu,
-                                &(*t)[m][i][round]) < 0)
+                        measure(control, o, m, o->size[i], cpu, &(*t)[m][i][round]) < 0)
                         return -1;
             }
+    if (on_terminal())
+        fprintf(stderr, "\r%60s\r", "");
     for (int m = 0; m < METHOD_COUNT; m++)
         for (int i = 0; i < o->sizes; i++)
             qsort((*t)[m][i], (size_t)o->rounds, sizeof(struct result), by_rate);
@@ -737,7 +742,7 @@ static int measure_all(socket_t control, const struct options *o, const int cpu[
  * connection. */
 static socket_t start_far_end(void) {
     int port;
-    socket_t listener = passive_socket(&CONTROL, &port);
+    socket_t listener = passive_socket(&CONTROL, 0, &port);
     if (listener == NO_SOCKET)
         return NO_SOCKET;
 #ifdef _WIN32
@@ -773,7 +778,7 @@ static void print_conditions(const struct options *o, const int cpu[2]) {
     static const struct method udp = {.udp = 1};
     int port, room = 0;
     socklen_t length = sizeof room;
-    socket_t s = passive_socket(&udp, &port);
+    socket_t s = passive_socket(&udp, o->buffer, &port);
     if (s != NO_SOCKET) {
         getsockopt(s, SOL_SOCKET, SO_RCVBUF, (void *)&room, &length);
         net_close(s);
@@ -850,6 +855,10 @@ static int read_options(int argc, char **argv, struct options *o) {
             if (read_number(value, 1, MAX_ROUNDS, &number) < 0 || number != (int)number)
                 return usage_error("--rounds: a number from 1 to 15, not ", value);
             o->rounds = (int)number;
+        } else if (strcmp(name, "--buffer") == 0) {
+            if (read_number(value, 1, 1 << 30, &number) < 0)
+                return usage_error("--buffer: a number of bytes, not ", value);
+            o->buffer = (int)number;
         } else if (strcmp(name, "--only") == 0) {
             if (!known)
                 return usage_error("--only: no method's name begins with ", value);
@@ -866,19 +875,22 @@ static int read_options(int argc, char **argv, struct options *o) {
 
 static void print_help(void) {
     printf(
-        "usage: tcp_vs_udp [--sizes A,B,...] [--seconds S] [--rounds N] [--only NAME]\n"
-        "                  [--quick] [--csv FILE]\n"
+        "usage: tcp_vs_udp [--sizes A,B,...] [--seconds S] [--rounds N] [--buffer BYTES]\n"
+        "                  [--only NAME] [--quick] [--csv FILE]\n"
         "Measures TCP and UDP on loopback by message size, and judges the sentence that\n"
         "TCP is never faster than UDP. Only received bytes count; CPU is that of both "
         "ends.\n"
         "  --sizes A,B,...  bytes in a message, growing, at most 65507\n"
         "  --seconds S      length of each measurement (0.1)\n"
         "  --rounds N       measurements of each, of which the median is shown (3)\n"
+        "  --buffer BYTES   UDP receive buffer to ask for (4194304); a small one loses "
+        "more\n"
+        "  --quick          one round of 0.02 s: a first look\n"
+        "  --csv FILE       the numbers of the table, for a spreadsheet\n"
         "  --only NAME      only the methods whose name begins so:");
     for (int m = 0; m < METHOD_COUNT; m++)
         printf("%s%s", m % 5 == 0 ? "\n                     " : " ", METHODS[m].name);
-    printf("\n  --quick          one round of 0.02 s: a first look\n"
-           "  --csv FILE       the numbers of the table, for a spreadsheet\n");
+    printf("\n");
 }
 
 int main(int argc, char **argv) {
@@ -889,7 +901,8 @@ int main(int argc, char **argv) {
     struct options o = {.size = {1, 64, 512, 1400, 8192, 32768, LARGEST},
                         .sizes = 7,
                         .seconds = 0.1,
-                        .rounds = 3};
+                        .rounds = 3,
+                        .buffer = UDP_BUFFER};
     int is_far_end = argc == 3 && strcmp(argv[1], "--far-end") == 0;
     int wrong = is_far_end ? 0 : read_options(argc, argv, &o);
     if (wrong)
@@ -919,7 +932,8 @@ int main(int argc, char **argv) {
     if (!failed) {
         for (int kind = 0; kind < KINDS; kind++)
             print_kind(&o, t, kind);
-        print_verdict(&o, t);
+        if (o.only == NULL)
+            print_verdict(&o, t);
         failed = o.csv != NULL && write_csv(&o, t, cpu) < 0;
     }
     free(t);
