@@ -619,7 +619,7 @@ static int write_csv(const struct options *o, table *t, const int cpu[2]) {
                 continue;
             const struct result *r = median(o, t, m, i);
             fprintf(
-                f, "%s,%d,%llu,%llu,%llu,%llu,%llu,%.6f,%.3f,%.6f,%.6f,%.6f,%.6f,%d,%d\n",
+                f, "%s,%d,%llu,%llu,%llu,%llu,%llu,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%d,%d\n",
                 METHODS[m].name, o->size[i], (unsigned long long)r->sent.messages,
                 (unsigned long long)r->received.messages,
                 (unsigned long long)(r->sent.messages - r->received.messages),
