@@ -19,7 +19,7 @@
 #define _GNU_SOURCE /* sched_setaffinity() and UDP_SEGMENT are Linux's own */
 #endif
 #include "../common/net.h"
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #ifdef _WIN32
 #include <process.h>
@@ -49,6 +49,8 @@ enum {
 /* ---- What is measured -------------------------------------------------------------------------*/
 
 enum kind { STREAM, FRESH, KEPT, KINDS };
+static const char *const KIND_NAME[KINDS] = {"streams", "fresh exchanges",
+                                             "kept exchanges"};
 static const char *const KIND_TITLE[KINDS] = {
     [STREAM] = "Streaming: messages one way without pause",
     [FRESH] = "Exchange on a fresh connection: socket, (connect,) message, answer, close",
@@ -65,36 +67,26 @@ struct method {
     int piece;   /* UDP: most bytes in one datagram, when not the whole message */
 };
 
-enum {
-    STREAM_TCP,
-    STREAM_NODELAY,
-    STREAM_UDP,
-    STREAM_OFFLOAD,
-    FRESH_TCP,
-    FRESH_UDP,
-    FRESH_PIECES,
-    KEPT_TCP,
-    KEPT_UDP,
-    KEPT_PIECES,
-    METHOD_COUNT
-};
-
 /* In an exchange Nagle's algorithm is off: there it could only hold back the last bytes of a
  * message until the peer's delayed ACK. */
-static const struct method METHODS[METHOD_COUNT] = {
-    [STREAM_TCP] = {"stream-tcp", "TCP", STREAM, .udp = 0},
-    [STREAM_NODELAY] = {"stream-nodelay", "TCP, TCP_NODELAY", STREAM, .nodelay = 1},
-    [STREAM_UDP] = {"stream-udp", "UDP", STREAM, .udp = 1},
-    [STREAM_OFFLOAD] = {"stream-offload", "UDP, UDP_SEGMENT", STREAM, .udp = 1,
-                        .offload = 1},
-    [FRESH_TCP] = {"fresh-tcp", "TCP", FRESH, .nodelay = 1},
-    [FRESH_UDP] = {"fresh-udp", "UDP", FRESH, .udp = 1},
-    [FRESH_PIECES] = {"fresh-pieces", "UDP, 1400 B pieces", FRESH, .udp = 1,
-                      .piece = PIECE},
-    [KEPT_TCP] = {"kept-tcp", "TCP", KEPT, .nodelay = 1},
-    [KEPT_UDP] = {"kept-udp", "UDP", KEPT, .udp = 1},
-    [KEPT_PIECES] = {"kept-pieces", "UDP, 1400 B pieces", KEPT, .udp = 1, .piece = PIECE},
+// clang-format off
+enum {
+    STREAM_TCP, STREAM_NODELAY, STREAM_UDP, STREAM_OFFLOAD,
+    FRESH_TCP, FRESH_UDP, FRESH_PIECES, KEPT_TCP, KEPT_UDP, KEPT_PIECES, METHOD_COUNT
 };
+static const struct method METHODS[METHOD_COUNT] = {
+    [STREAM_TCP]     = {"stream-tcp", "TCP", STREAM, .udp = 0},
+    [STREAM_NODELAY] = {"stream-nodelay", "TCP, TCP_NODELAY", STREAM, .nodelay = 1},
+    [STREAM_UDP]     = {"stream-udp", "UDP", STREAM, .udp = 1},
+    [STREAM_OFFLOAD] = {"stream-offload", "UDP, UDP_SEGMENT", STREAM, .udp = 1, .offload = 1},
+    [FRESH_TCP]      = {"fresh-tcp", "TCP", FRESH, .nodelay = 1},
+    [FRESH_UDP]      = {"fresh-udp", "UDP", FRESH, .udp = 1},
+    [FRESH_PIECES]   = {"fresh-pieces", "UDP, 1400 B pieces", FRESH, .udp = 1, .piece = PIECE},
+    [KEPT_TCP]       = {"kept-tcp", "TCP", KEPT, .nodelay = 1},
+    [KEPT_UDP]       = {"kept-udp", "UDP", KEPT, .udp = 1},
+    [KEPT_PIECES]    = {"kept-pieces", "UDP, 1400 B pieces", KEPT, .udp = 1, .piece = PIECE},
+};
+// clang-format on
 
 /* The control connection's options are those of an exchange. */
 static const struct method CONTROL = {.kind = KEPT, .nodelay = 1};
@@ -136,8 +128,7 @@ struct result {
 /* Processor time of this process so far, in user and in kernel mode. */
 static double cpu_seconds(void) {
 #ifdef _WIN32
-    FILETIME start, end, kernel,
-        user; /* in steps of 100 ns, but counted by the clock's tick */
+    FILETIME start, end, kernel, user; /* in 100 ns, but counted by the clock's tick */
     if (!GetProcessTimes(GetCurrentProcess(), &start, &end, &kernel, &user))
         return 0;
     ULARGE_INTEGER k = {.LowPart = kernel.dwLowDateTime, .HighPart = kernel.dwHighDateTime};
@@ -318,9 +309,9 @@ static int count_stream(socket_t s, struct count *c) {
     }
 }
 
+/* A bounded accept(): SO_RCVTIMEO would bound it on Linux only. */
 static socket_t accept_one(socket_t listener) {
-    if (!readable_within(listener,
-                         PATIENCE_MS)) /* SO_RCVTIMEO bounds accept() on Linux only */
+    if (!readable_within(listener, PATIENCE_MS))
         return NO_SOCKET;
     return accept(listener, NULL, NULL);
 }
@@ -551,7 +542,7 @@ static int measure(socket_t control, const struct options *o, int method, int si
 
 /* ---- Table and verdict ------------------------------------------------------------------------*/
 
-/* results[method][size][round]; after sort_rounds() the median is in the middle. */
+/* results[method][size][round]; after measure_all() the median is in the middle. */
 typedef struct result table[METHOD_COUNT][MAX_SIZES][MAX_ROUNDS];
 
 static int offload_is_known(void) {
@@ -618,17 +609,17 @@ static int write_csv(const struct options *o, table *t, const int cpu[2]) {
             if (!is_measured(o, &METHODS[m], o->size[i]))
                 continue;
             const struct result *r = median(o, t, m, i);
-            fprintf(
-                f, "%s,%d,%llu,%llu,%llu,%llu,%llu,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%d,%d\n",
-                METHODS[m].name, o->size[i], (unsigned long long)r->sent.messages,
-                (unsigned long long)r->received.messages,
-                (unsigned long long)(r->sent.messages - r->received.messages),
-                (unsigned long long)r->sent.bytes, (unsigned long long)r->received.bytes,
-                r->seconds, r->rate, (double)r->received.bytes / r->seconds / 1e6,
-                r->sent.cpu_seconds, r->received.cpu_seconds, cpu_per_gb(r), cpu[0],
-                METHODS[m].kind == STREAM ? cpu[1] : cpu[0]);
+            const struct count *sent = &r->sent, *got = &r->received;
+            fprintf(f, "%s,%d,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64,
+                    METHODS[m].name, o->size[i], sent->messages, got->messages,
+                    sent->messages - got->messages, sent->bytes, got->bytes);
+            fprintf(f, ",%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%d,%d\n", r->seconds, r->rate,
+                    (double)got->bytes / r->seconds / 1e6, sent->cpu_seconds,
+                    got->cpu_seconds, cpu_per_gb(r), cpu[0],
+                    METHODS[m].kind == STREAM ? cpu[1] : cpu[0]);
         }
-    if (fclose(f) != 0) {
+    int failed = ferror(f);
+    if (fclose(f) != 0 || failed) {
         fprintf(stderr, "tcp_vs_udp: %s: %s\n", o->csv, strerror(errno));
         return -1;
     }
@@ -708,12 +699,11 @@ static int on_terminal(void) {
 
 /* On a terminal one line that changes; into a file or pipe a line for each part. */
 static void show_progress(const struct options *o, int round, int kind, int size) {
-    static const char *const PART[KINDS] = {"streams", "fresh exchanges", "kept exchanges"};
     if (on_terminal())
         fprintf(stderr, "\rround %d of %d: %s, %d bytes        ", round + 1, o->rounds,
-                PART[kind], size);
+                KIND_NAME[kind], size);
     else if (size == o->size[0])
-        fprintf(stderr, "round %d of %d: %s\n", round + 1, o->rounds, PART[kind]);
+        fprintf(stderr, "round %d of %d: %s\n", round + 1, o->rounds, KIND_NAME[kind]);
 }
 
 /* Every combination once in each round; all methods of a size one after the other. */
@@ -722,7 +712,8 @@ static int measure_all(socket_t control, const struct options *o, const int cpu[
     for (int round = 0; round < o->rounds; round++)
         for (int kind = 0; kind < KINDS; kind++)
             for (int i = 0; i < o->sizes; i++) {
-                show_progress(o, round, kind, o->size[i]);
+                if (o->only == NULL || strncmp(o->only, KIND_NAME[kind], 4) == 0)
+                    show_progress(o, round, kind, o->size[i]);
                 for (int m = 0; m < METHOD_COUNT; m++)
                     if (METHODS[m].kind == kind &&
                         is_measured(o, &METHODS[m], o->size[i]) &&
@@ -774,31 +765,34 @@ static socket_t start_far_end(void) {
     return control;
 }
 
+/* What the numbers depend on, as the system tells it. */
 static void print_conditions(const struct options *o, const int cpu[2]) {
-    static const struct method udp = {.udp = 1};
+    char congestion[32] = "the system's own";
     int port, room = 0;
     socklen_t length = sizeof room;
-    socket_t s = passive_socket(&udp, o->buffer, &port);
-    if (s != NO_SOCKET) {
-        getsockopt(s, SOL_SOCKET, SO_RCVBUF, (void *)&room, &length);
-        net_close(s);
+    socket_t udp = passive_socket(&METHODS[STREAM_UDP], o->buffer, &port);
+    if (udp != NO_SOCKET) {
+        getsockopt(udp, SOL_SOCKET, SO_RCVBUF, (void *)&room, &length);
+        net_close(udp);
     }
-    printf("TCP and UDP between two processes of this machine, %d x %g s each, medians.\n",
-           o->rounds, o->seconds);
-    if (cpu[0] >= 0)
-        printf("Streams: sender on processor %d, receiver on %d. Exchanges: both on %d, "
-               "for a\n"
-               "wake-up from one processor to another would cost more than what it waits "
-               "for.\n",
-               cpu[0], cpu[1], cpu[0]);
-    else
-        printf("The system chooses the processors.\n");
 #ifdef TCP_CONGESTION
-    printf("TCP congestion control: reno, at both ends. ");
-#else
-    printf("TCP congestion control: the system's own. ");
+    socket_t tcp = new_socket(&METHODS[STREAM_TCP]);
+    length = sizeof congestion - 1;
+    if (tcp != NO_SOCKET) {
+        getsockopt(tcp, IPPROTO_TCP, TCP_CONGESTION, congestion, &length);
+        net_close(tcp);
+    }
 #endif
-    printf("UDP receive buffer: %d bytes.\n", room);
+    printf("TCP and UDP between two processes of this machine, %d x %g s each, medians.\n"
+           "TCP congestion control: %s, at both ends. UDP receive buffer: %d bytes.\n",
+           o->rounds, o->seconds, congestion, room);
+    if (cpu[0] < 0)
+        printf("The system chooses the processors.\n");
+    else
+        printf(
+            "Streams: sender on processor %d, receiver on %d. Exchanges: both on %d, as\n"
+            "waking another processor takes longer than the exchange itself.\n",
+            cpu[0], cpu[1], cpu[0]);
 }
 
 static int usage_error(const char *problem, const char *value) {
