@@ -328,8 +328,9 @@ static int receive_stream(socket_t s, const struct method *m, struct count *c) {
     return failed;
 }
 
-/* Answers each datagram with its like, whoever sent it, until the empty one. */
-static int answer_datagrams(socket_t s, struct count *c) {
+/* Answers each datagram with its like, until the empty one. "Kept" means that only one peer is
+ * spoken to: connect() notes its address, and no answer has to look it up again. */
+static int answer_datagrams(socket_t s, int kept, struct count *c) {
     char datagram[LARGEST + 1];
     net_timeout(s, SO_RCVTIMEO, PATIENCE_MS);
     for (;;) {
@@ -343,14 +344,17 @@ static int answer_datagrams(socket_t s, struct count *c) {
             continue; /* Windows: an earlier answer found its socket closed */
         if (got < 0)
             return -1;
-        if (sendto(s, datagram, (io_len)got, 0, (struct sockaddr *)&from, length) == got)
+        if (kept && c->messages == 0 && connect(s, (struct sockaddr *)&from, length) < 0)
+            return -1;
+        if (sendto(s, datagram, (io_len)got, 0, kept ? NULL : (struct sockaddr *)&from,
+                   kept ? 0 : length) == got)
             c->messages++;
     }
 }
 
-/* Answers each message of each connection, until a connection ends before its first message. A
- * fresh connection carries only one. We close it first, so that TIME_WAIT is at this end: at the
- * other it would keep a port busy for a minute, and soon all ports. */
+/* Answers each message of each connection, until the kept one ends, or one before its first
+ * message. A fresh connection carries only one. We close it first, so that TIME_WAIT is at this
+ * end: at the other it would keep a port busy for a minute, and soon all ports. */
 static int answer_connections(socket_t listener, const struct method *m, int size,
                               struct count *c) {
     char message[LARGEST];
@@ -369,7 +373,7 @@ static int answer_connections(socket_t listener, const struct method *m, int siz
                 break;
         }
         net_close(peer);
-        if (c->messages == before)
+        if (c->messages == before || m->kind == KEPT)
             return 0;
     }
 }
@@ -378,7 +382,7 @@ static int far_end_measures(socket_t s, const struct order *o, struct count *c) 
     const struct method *m = &METHODS[o->method];
     double cpu = cpu_seconds();
     int failed = m->kind == STREAM ? receive_stream(s, m, c)
-                 : m->udp          ? answer_datagrams(s, c)
+                 : m->udp          ? answer_datagrams(s, m->kind == KEPT, c)
                                    : answer_connections(s, m, o->size, c);
     c->cpu_seconds = cpu_seconds() - cpu;
     if (failed)
@@ -452,30 +456,27 @@ static int exchange(socket_t s, const struct method *m, int size) {
     return answered == 1 ? 1 : -1;
 }
 
-/* Exchanges on one connection, or each on its own. A socket that has lost one is given up as well,
- * so that a late answer is not taken for the next one. */
-static int exchange_many(int port, const struct method *m, int size, double seconds,
-                         struct result *r) {
-    socket_t s = NO_SOCKET;
+/* Exchanges on one connection, or each on its own: then *s is a new one after each. */
+static int exchange_many(socket_t *s, int port, const struct method *m, int size,
+                         double seconds, struct result *r) {
     double start = net_seconds();
     do {
-        if (s == NO_SOCKET && (s = active_socket(m, port)) == NO_SOCKET)
-            return -1;
-        int answered = exchange(s, m, size);
+        int answered = exchange(*s, m, size);
         if (answered < 0) {
-            fail("exchange", s);
+            fail("exchange", NO_SOCKET);
             return -1;
         }
         r->sent.messages++;
         r->received.messages += (uint64_t)answered;
-        if (m->kind == FRESH || !answered) {
-            net_close(s);
-            s = NO_SOCKET;
-        }
         r->sent.seconds = net_seconds() - start;
+        if (m->kind == FRESH) {
+            net_close(*s);
+            if ((*s = active_socket(m, port)) == NO_SOCKET)
+                return -1;
+        } else if (!answered) {
+            break; /* a late answer would be taken for that to the next message */
+        }
     } while (r->sent.seconds < seconds);
-    if (s != NO_SOCKET)
-        net_close(s);
     return 0;
 }
 
@@ -507,8 +508,6 @@ static int measure(socket_t control, const struct options *o, int method, int si
         return -1;
     }
     double cpu_before = cpu_seconds();
-    if (m->kind != STREAM && exchange_many(port, m, size, o->seconds, r) < 0)
-        return -1;
     socket_t s = active_socket(m, port);
     if (s == NO_SOCKET)
         return -1;
@@ -516,6 +515,8 @@ static int measure(socket_t control, const struct options *o, int method, int si
         fail(m->name, s);
         return -1;
     }
+    if (m->kind != STREAM && exchange_many(&s, port, m, size, o->seconds, r) < 0)
+        return -1;
     r->sent.cpu_seconds = cpu_seconds() - cpu_before;
 
     struct count report;
