@@ -2,18 +2,19 @@
  *
  * Usage:     tcp_vs_udp [--sizes A,B,...] [--seconds S] [--rounds N] [--buffer BYTES]
  *                       [--only NAME] [--quick] [--csv FILE]
- * Compile:   cc -O2 -o tcp_vs_udp tcp_vs_udp.c     (Windows: gcc ... -lws2_32)
- * Try it:    ./tcp_vs_udp                          about half a minute; --quick takes a few seconds
- * Look for:  Does the sentence hold that TCP is never faster than UDP, and comes the closer the
- *            more is sent at once? Compare the rows TCP and UDP of one size: in a stream, in an
- *            exchange on a new connection, and on one that is kept. Then compare each with its
- *            batched or unbatched relative: that difference is often larger than TCP against UDP.
- * See also:  server.c and client.c; overhead-tcp.scene and overhead-udp.scene count the segments.
+ * Compile:   cc -O2 -o tcp_vs_udp tcp_vs_udp.c        (Windows: gcc ... -lws2_32)
+ * Try it:    ./tcp_vs_udp            about half a minute; with --quick a few seconds
+ * Look for:  Does the sentence hold that TCP is never faster than UDP, and comes the closer
+ *            the more is sent at once? Compare the rows TCP and UDP of one size: in a stream,
+ *            in an exchange on a new connection, and on one that is kept. Then compare each
+ *            with its batched or unbatched relative: that difference is often larger than the
+ *            one between TCP and UDP.
+ * See also:  server.c and client.c; overhead-tcp.scene and overhead-udp.scene count segments.
  *
- * How it measures. Two processes: this one (the near end) sends, and the far end, which it starts,
+ * How it measures. Two processes: this one (the near end) sends; the far end, which it starts,
  * receives or answers. Only what the far end has received counts, not what was given to send().
- * They agree over a control connection. Every combination is measured once per round, TCP and UDP
- * in turns, so that a disturbance hits both; a row shows the round of the median rate.
+ * They agree over a control connection. Every combination is measured once per round, TCP and
+ * UDP in turns, so that a disturbance hits both; a row shows the round of the median rate.
  */
 #ifdef __linux__
 #define _GNU_SOURCE /* sched_setaffinity() and UDP_SEGMENT are Linux's own */
@@ -46,7 +47,7 @@ enum {
 };
 #define DRAW 1.05 /* rates that differ less are called equal */
 
-/* ---- What is measured -------------------------------------------------------------------------*/
+/* ---- What is measured -----------------------------------------------------------------*/
 
 enum kind { STREAM, FRESH, KEPT, KINDS };
 static const char *const KIND_NAME[KINDS] = {"streams", "fresh exchanges",
@@ -67,8 +68,8 @@ struct method {
     int piece;   /* UDP: most bytes in one datagram, when not the whole message */
 };
 
-/* In an exchange Nagle's algorithm is off: there it could only hold back the last bytes of a
- * message until the peer's delayed ACK. */
+/* In an exchange Nagle's algorithm is off: there it could only hold back the last bytes
+ * of a message until the peer's delayed ACK. */
 // clang-format off
 enum {
     STREAM_TCP, STREAM_NODELAY, STREAM_UDP, STREAM_OFFLOAD,
@@ -91,8 +92,9 @@ static const struct method METHODS[METHOD_COUNT] = {
 /* The control connection's options are those of an exchange. */
 static const struct method CONTROL = {.kind = KEPT, .nodelay = 1};
 
-/* All that is sent is zeros. Never written, these pages are one page of the system, which stays in
- * the cache: so the network is measured, and not how fast this memory is read. */
+/* All that is sent is zeros. Never written, these pages are one page of the system,
+ * which stays in the cache: so the network is measured, and not how fast this memory is
+ * read. */
 static _Alignas(4096) char zeros[LARGEST];
 
 struct options {
@@ -103,8 +105,8 @@ struct options {
     const char *only, *csv;
 };
 
-/* What the near end tells the far end. Both are the same program on the same machine, so a struct
- * may travel as it lies in memory; between two machines never do that. */
+/* What the near end tells the far end. Both are the same program on the same machine, so
+ * a struct may travel as it lies in memory; between two machines never do that. */
 struct order {
     int32_t method;
     int32_t size;
@@ -123,7 +125,7 @@ struct result {
     double seconds, rate; /* messages or exchanges per second */
 };
 
-/* ---- What differs between systems -------------------------------------------------------------*/
+/* ---- What differs between systems -----------------------------------------------------*/
 
 /* Processor time of this process so far, in user and in kernel mode. */
 static double cpu_seconds(void) {
@@ -181,7 +183,7 @@ static int offload_size(socket_t s, int size) {
 #endif
 }
 
-/* ---- Sockets of both ends ---------------------------------------------------------------------*/
+/* ---- Sockets of both ends -------------------------------------------------------------*/
 
 /* All that is sent to 127.0.0.1 stays in this machine. */
 static struct sockaddr_in loopback(int port) {
@@ -204,8 +206,8 @@ static socket_t new_socket(const struct method *m) {
         return fail("socket", s);
     net_timeout(s, SO_RCVTIMEO, m->udp && m->kind != STREAM ? LOST_AFTER_MS : PATIENCE_MS);
 #ifdef TCP_CONGESTION
-    /* Which algorithm paces the sender matters more on loopback than TCP or UDP does. Every Linux
-     * has reno, and lets every user choose it. */
+    /* Which algorithm paces the sender matters more on loopback than TCP or UDP does.
+     * Every Linux has reno, and lets every user choose it. */
     if (!m->udp)
         setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
 #endif
@@ -239,8 +241,9 @@ static socket_t passive_socket(const struct method *m, int buffer, int *port) {
     return s;
 }
 
-/* The near end's socket. For TCP connect() is a round trip of three segments; for UDP it sends
- * nothing and only notes the address, so that send() need not look it up each time. */
+/* The near end's socket. For TCP connect() is a round trip of three segments; for UDP it
+ * sends nothing and only notes the address, so that send() need not look it up each
+ * time. */
 static socket_t active_socket(const struct method *m, int port) {
     socket_t s = new_socket(m);
     if (s == NO_SOCKET)
@@ -268,7 +271,8 @@ static int send_all(socket_t s, const char *bytes, int count) {
     return 0;
 }
 
-/* Receives exactly count bytes. Returns 1; 0 when the stream ended before; -1 on an error. */
+/* Receives exactly count bytes. Returns 1; 0 when the stream ended before; -1 on an
+ * error. */
 static int receive_all(socket_t s, char *bytes, int count) {
     while (count > 0) {
         ssize_t got = recv(s, bytes, (io_len)count, 0);
@@ -287,11 +291,12 @@ static int readable_within(socket_t s, int ms) {
     return poll(&one, 1, ms) > 0;
 }
 
-/* ---- The far end: receives or answers, and reports what it counted ----------------------------*/
+/* ---- The far end: receives or answers, and reports what it counted --------------------*/
 
-/* The same loop for both protocols: recv() gives some of the stream, or one datagram. Zero is the
- * end: of the stream (FIN), or the empty datagram by which the near end says so. The time ends
- * with the last byte, for that datagram may be lost and come again later. */
+/* The same loop for both protocols: recv() gives some of the stream, or one datagram.
+ * Zero is the end: of the stream (FIN), or the empty datagram by which the near end says
+ * so. The time ends with the last byte, for that datagram may be lost and come again
+ * later. */
 static int count_stream(socket_t s, struct count *c) {
     static _Alignas(4096) char chunk[CHUNK]; /* between aligned pages a copy is faster */
     double first = 0;
@@ -328,8 +333,8 @@ static int receive_stream(socket_t s, const struct method *m, struct count *c) {
     return failed;
 }
 
-/* Answers each datagram with its like, until the empty one. "Kept" means that only one peer is
- * spoken to: connect() notes its address, and no answer has to look it up again. */
+/* Answers each datagram with its like, until the empty one. "Kept" means that only one
+ * peer is spoken to: connect() notes its address, and no answer has to look it up again. */
 static int answer_datagrams(socket_t s, int kept, struct count *c) {
     char datagram[LARGEST + 1];
     net_timeout(s, SO_RCVTIMEO, PATIENCE_MS);
@@ -352,9 +357,10 @@ static int answer_datagrams(socket_t s, int kept, struct count *c) {
     }
 }
 
-/* Answers each message of each connection, until the kept one ends, or one before its first
- * message. A fresh connection carries only one. We close it first, so that TIME_WAIT is at this
- * end: at the other it would keep a port busy for a minute, and soon all ports. */
+/* Answers each message of each connection, until the kept one ends, or one before its
+ * first message. A fresh connection carries only one. We close it first, so that
+ * TIME_WAIT is at this end: at the other it would keep a port busy for a minute, and
+ * soon all ports. */
 static int answer_connections(socket_t listener, const struct method *m, int size,
                               struct count *c) {
     char message[LARGEST];
@@ -416,9 +422,10 @@ static int far_end(int control_port) {
     return 0;
 }
 
-/* ---- The near end: sends, and takes the far end's report ---------------------------------------*/
+/* ---- The near end: sends, and takes the far end's report ------------------------------*/
 
-/* The same loop for both protocols again: send() appends to the stream, or sends a datagram. */
+/* The same loop for both protocols again: send() appends to the stream, or sends a
+ * datagram. */
 static int send_stream(socket_t s, const struct method *m, int size, double seconds,
                        struct count *c) {
     int at_once = 1;
@@ -480,8 +487,9 @@ static int exchange_many(socket_t *s, int port, const struct method *m, int size
     return 0;
 }
 
-/* Lets the far end know that this was all. A stream tells by itself, for its end is in order
- * and sure. An empty datagram may be lost like any other: it is sent until the report is here. */
+/* Lets the far end know that this was all. A stream tells by itself, for its end is in
+ * order and sure. An empty datagram may be lost like any other: it is sent until the
+ * report is here. */
 static int say_end(socket_t s, const struct method *m, socket_t control) {
     if (!m->udp)
         shutdown(s, SHUT_WR);
@@ -541,7 +549,7 @@ static int measure(socket_t control, const struct options *o, int method, int si
     return 0;
 }
 
-/* ---- Table and verdict ------------------------------------------------------------------------*/
+/* ---- Table and verdict ----------------------------------------------------------------*/
 
 /* results[method][size][round]; after measure_all() the median is in the middle. */
 typedef struct result table[METHOD_COUNT][MAX_SIZES][MAX_ROUNDS];
@@ -554,8 +562,8 @@ static int offload_is_known(void) {
     return known;
 }
 
-/* Some rows would say nothing: no system but Linux has the offload, it needs two datagrams to
- * join, and a message of one piece is not in pieces. */
+/* Some rows would say nothing: no system but Linux has the offload, it needs two
+ * datagrams to join, and a message of one piece is not in pieces. */
 static int is_measured(const struct options *o, const struct method *m, int size) {
     if (o->only != NULL && strncmp(m->name, o->only, strlen(o->only)) != 0)
         return 0;
@@ -636,8 +644,9 @@ static double times_as_fast(const struct options *o, table *t, int a, int b, int
     return slower > 0 ? median(o, t, a, size)->rate / slower : 0;
 }
 
-/* One line on one kind of sending. "Never faster": at no size by more than a draw. "Closer by
- * size": TCP was slower at the smallest size, and less so, or no longer, at the largest. */
+/* One line on one kind of sending. "Never faster": at no size by more than a draw.
+ * "Closer by size": TCP was slower at the smallest size, and less so, or no longer, at
+ * the largest. */
 static void judge(const struct options *o, table *t, const char *what, int tcp, int udp) {
     double first = 0, last = 0, highest = 0;
     int from = 0, to = 0, at = 0;
@@ -688,7 +697,7 @@ static void print_verdict(const struct options *o, table *t) {
                o->size[0], offload);
 }
 
-/* ---- Arguments, rounds, processes -------------------------------------------------------------*/
+/* ---- Arguments, rounds, processes -----------------------------------------------------*/
 
 static int on_terminal(void) {
 #ifdef _WIN32
@@ -729,9 +738,9 @@ static int measure_all(socket_t control, const struct options *o, const int cpu[
     return 0;
 }
 
-/* Starts the far end as a process of its own: on POSIX a copy of this one, on Windows, which has
- * no fork(), this program once more with an argument that is for it alone. Returns its control
- * connection. */
+/* Starts the far end as a process of its own: on POSIX a copy of this one, on Windows,
+ * which has no fork(), this program once more with an argument that is for it alone.
+ * Returns its control connection. */
 static socket_t start_far_end(void) {
     int port;
     socket_t listener = passive_socket(&CONTROL, 0, &port);
