@@ -3,13 +3,14 @@
 #   $BIN, $EXE, $RUNNER   where the programs under test are, their ending, and what runs them
 #   prog LESSON/NAME      the command line of a program, as an array in $PROG
 #   start NAME CMD...     starts CMD in the background; its output goes to $BATS_TEST_TMPDIR/NAME
-#   wait_line NAME REGEX  waits until that output has a matching line (10 s at most), prints the line
+#   wait_line NAME REGEX  waits until that output has a matching line (30 s at most), prints the line
 #   start_server NAME CMD...   start, then wait for "listening on"; sets PORT and SERVER_PID
-#   wait_exit PID         waits for the end of a started program (10 s at most), returns its status
+#   wait_exit PID         waits for the end of a started program (30 s at most), returns its status
 #   need COMMAND...       skips the test, by name, where a command is absent
 #   need_wire             skips, with the doctor's reason, where no private network can be made
 #
 # Everything started is ended, by its pid, in teardown.
+# shellcheck disable=SC2034 # what is set here, the tests use
 
 bats_require_minimum_version 1.5.0
 ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
@@ -55,7 +56,7 @@ start() {
 
 wait_line() {
     local file=$BATS_TEST_TMPDIR/$1 line
-    for _ in $(seq 500); do
+    for _ in $(seq 1500); do
         line=$(tr -d '\r' <"$file" | grep -m1 -E -- "$2") && {
             printf '%s\n' "$line"
             return 0
@@ -76,7 +77,7 @@ start_server() {
 }
 
 wait_exit() {
-    for _ in $(seq 500); do
+    for _ in $(seq 1500); do
         kill -0 "$1" 2>/dev/null || {
             wait "$1"
             return
