@@ -1,0 +1,122 @@
+/* late_accept.c - what the kernel does between listen() and accept(), without the program.
+ *
+ * Usage:     late_accept HOST PORT BACKLOG [AFTER_MS]     (without AFTER_MS: it never accepts)
+ * Compile:   cc -o late_accept late_accept.c     (Windows: gcc ... -lws2_32)
+ * Try it:    ./late_accept 127.0.0.1 7000 1 2500     listening on 127.0.0.1:7000
+ *            in a second terminal:                   ./connect_many 127.0.0.1 7000 3
+ *            two connections are made at once, the third only when accept() has made room.
+ * Look for:  connections ESTABLISHED, and bytes of theirs acknowledged, that this program has
+ *            never seen: `ss -tan` shows them, and how many wait as Recv-Q of the LISTEN row.
+ *            On the wire: listen-without-accept.scene, backlog-full.scene, lost-last-ack.scene
+ * See also:  connect_many.c; ../02-tcp-echo/server.c, which accepts at once.
+ */
+#include "../common/net.h"
+#include <stdlib.h>
+
+static const char greeting[] = "hello\n"; /* this server speaks first */
+
+/* A number that is all of the word, from 0 to most. Returns -1 when it is not. */
+static long whole_number(const char *word, long most) {
+    char *end;
+    long value = strtol(word, &end, 10);
+    return end == word || *end != '\0' || value < 0 || value > most ? -1 : value;
+}
+
+/* Greets each client and closes: our FIN follows the greeting. Returns when accept() fails. */
+static void serve(socket_t listener) {
+    for (;;) {
+        struct sockaddr_storage from;
+        socklen_t length = sizeof from;
+        char peer[NET_ADDRESS_MAX];
+        socket_t client = accept(listener, (struct sockaddr *)&from, &length);
+        if (client == NO_SOCKET) {
+            int err = net_error();
+            if (err == NET_E(INTR) || err == NET_E(CONNABORTED))
+                continue; /* that client has reset its connection while it waited here */
+            net_perror(err, "late_accept: accept");
+            if (err != NET_E(MFILE))
+                return;
+            net_sleep(100); /* out of descriptors: try again later */
+            continue;
+        }
+        printf("%s: accepted\n", net_address(&from, length, peer));
+        if (send(client, greeting, (io_len)strlen(greeting), 0) < 0)
+            net_perror(net_error(), "late_accept: send to %s", peer);
+        net_close(client);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        printf("usage: late_accept HOST PORT BACKLOG [AFTER_MS]\n"
+               "Listens with a queue of BACKLOG, lets AFTER_MS milliseconds go by, then\n"
+               "accepts and greets every client. Without AFTER_MS it never accepts.\n");
+        return 0;
+    }
+    long backlog = argc >= 4 ? whole_number(argv[3], 65535) : -1;
+    long after = argc == 5 ? whole_number(argv[4], 3600000) : 0;
+    if (argc < 4 || argc > 5 || backlog < 0 || after < 0) {
+        fprintf(stderr, "late_accept: expected HOST PORT BACKLOG [AFTER_MS]; see "
+                        "late_accept --help\n");
+        return 2;
+    }
+    int err = net_start();
+    if (err != 0) {
+        net_perror(err, "late_accept: start");
+        return 1;
+    }
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *address;
+    int failed = getaddrinfo(argv[1], argv[2], &hints, &address);
+    if (failed != 0) {
+        fprintf(stderr, "late_accept: %s port %s: %s\n", argv[1], argv[2],
+                gai_strerror(failed));
+        return 1;
+    }
+    socket_t listener =
+        socket(address->ai_family, address->ai_socktype, address->ai_protocol);
+    if (listener == NO_SOCKET) {
+        net_perror(net_error(), "late_accept: socket");
+        return 1;
+    }
+    int on =
+        1; /* restart at once, and on Windows: the port is ours alone; see 02-tcp-echo/server.c */
+#ifdef _WIN32
+    setsockopt(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const void *)&on, sizeof on);
+#else
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+#endif
+    if (bind(listener, address->ai_addr, (socklen_t)address->ai_addrlen) < 0) {
+        net_perror(net_error(), "late_accept: bind %s:%s", argv[1], argv[2]);
+        return 1;
+    }
+    freeaddrinfo(address);
+
+    /* BACKLOG is the length of the queue of connections that are complete and wait for accept().
+     * How it is counted differs: Linux lets in one more than BACKLOG, and leaves the SYN of the
+     * next one unanswered. Windows raises a small number (to 200 at its greatest, unless it is
+     * asked for more), and refuses with a RST when it is full. */
+    if (listen(listener, (int)backlog) < 0) {
+        net_perror(net_error(), "late_accept: listen");
+        return 1;
+    }
+    struct sockaddr_storage own;
+    socklen_t own_length = sizeof own;
+    char name[NET_ADDRESS_MAX];
+    if (getsockname(listener, (struct sockaddr *)&own, &own_length) < 0) {
+        net_perror(net_error(), "late_accept: getsockname");
+        return 1;
+    }
+    printf("listening on %s\n", net_address(&own, own_length, name));
+
+    /* DELIBERATE: the program sleeps. The kernel does not: it shakes hands, acknowledges data
+     * and FINs, and keeps it all for an accept() that may never come. */
+    if (argc == 5)
+        net_sleep((int)after);
+    else
+        for (;;) /* until Ctrl-C */
+            net_sleep(1000);
+    serve(listener);
+    net_close(listener);
+    net_stop();
+    return 1;
+}
