@@ -7,7 +7,7 @@
  *            connection 1: after 0.1 ms
  *            connection 2: after 0.0 ms
  *            connection 3: after 3062.9 ms           its SYN was ignored at first
- *            connection 1: 6 bytes, then the end ...
+ *            connection 1: good day!                 and so on
  * Look for:  connect() says nothing of a server that is slow to accept, until its queue is full.
  *            On the wire: backlog-full.scene, lost-last-ack.scene
  * See also:  late_accept.c
@@ -17,23 +17,26 @@
 
 enum { MOST = 500, REPLY_LIMIT_MS = 30 * 1000 };
 
-/* Reads to the peer's FIN, and says how much came. */
-static int read_to_end(socket_t s, int number) {
-    char chunk[2048];
-    size_t total = 0;
-    for (;;) {
-        ssize_t count = recv(s, chunk, sizeof chunk, 0);
+/* Waits for the line with which the server greets us. A line, not "a message": it ends with its
+ * newline, in however many pieces it comes. */
+static int read_line(socket_t s, int number) {
+    char line[200];
+    size_t length = 0;
+    while (length < sizeof line && (length == 0 || line[length - 1] != '\n')) {
+        ssize_t count = recv(s, line + length, (io_len)(sizeof line - length), 0);
         if (count < 0 && net_error() == NET_E(INTR))
             continue;
         if (count < 0) {
             net_perror(net_error(), "connect_many: recv on connection %d", number);
             return -1;
         }
-        if (count == 0)
-            break;
-        total += (size_t)count;
+        if (count == 0) {
+            fprintf(stderr, "connect_many: connection %d: closed by the server\n", number);
+            return -1;
+        }
+        length += (size_t)count;
     }
-    printf("connection %d: %zu bytes, then the end\n", number, total);
+    printf("connection %d: %.*s", number, (int)length, line);
     return 0;
 }
 
@@ -42,7 +45,7 @@ int main(int argc, char **argv) {
         printf("usage: connect_many HOST PORT COUNT\n"
                "Opens COUNT connections (1 to %d), one after the other, and says how long "
                "each\n"
-               "took; then reads from each until the server closes it.\n",
+               "took; then waits for a line from the server on each, and closes it.\n",
                MOST);
         return 0;
     }
@@ -91,9 +94,9 @@ int main(int argc, char **argv) {
     }
     freeaddrinfo(to);
     for (int i = 0; i < made; i++) {
-        if (!failed && read_to_end(open[i], i + 1) < 0)
+        if (!failed && read_line(open[i], i + 1) < 0)
             failed = 1;
-        net_close(open[i]);
+        net_close(open[i]); /* our FIN */
     }
     net_stop();
     return failed ? 1 : 0;

@@ -1,15 +1,15 @@
 /* forget.c - a host that loses its memory: a half-open connection. Linux only.
  *
- * Usage:     forget OWNPORT HOST PORT [MESSAGE]
+ * Usage:     forget OWNPORT HOST PORT [again]
  * Compile:   cc -o forget forget.c
- * Try it:    ./server                                  in one terminal
- *            sudo ./forget 4321 127.0.0.1 7000         in another (it needs root's rights)
+ * Try it:    ./server                                    in one terminal
+ *            sudo ./forget 4321 127.0.0.1 7000 again     in another (it needs root's rights)
  *            connected, and now forgotten: no FIN, no RST
  *            connected again from the same port
- *            and the server says:  server: recv from 127.0.0.1:4321: Connection reset by peer
+ *            the server:  recv from 127.0.0.1:4321: Connection reset by peer (ECONNRESET)
  * Look for:  the server's end stays ESTABLISHED though nobody is there any more, as after a power
- *            cut. It finds out only when a segment passes: one of its own, which is answered by a
- *            RST (with MESSAGE, whose echo comes too late), or our new SYN (without).
+ *            cut. It finds out only when a segment passes: one of its own, which a RST answers,
+ *            or our new SYN.
  *            On the wire, no root needed: half-open.scene, half-open-data.scene
  * See also:  connect_from.c
  */
@@ -17,8 +17,6 @@
 
 #ifdef __linux__
 #include <stdlib.h>
-
-enum { ON = 1 };
 
 /* A TCP socket on our own port, connected; or NO_SOCKET. */
 static socket_t connect_from(unsigned short port, const struct addrinfo *to) {
@@ -43,7 +41,7 @@ static socket_t connect_from(unsigned short port, const struct addrinfo *to) {
 /* The kernel drops all it knows of the connection, and sends nothing. TCP_REPAIR is meant for moving a
  * connection to another machine: the old one must then not say goodbye in its name. */
 static int forget(socket_t s) {
-    int on = ON;
+    int on = 1;
     if (setsockopt(s, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on) < 0) {
         net_perror(net_error(), "forget: TCP_REPAIR (it needs root, or half-open.scene)");
         net_close(s); /* so this one ends the usual way */
@@ -52,20 +50,13 @@ static int forget(socket_t s) {
     return net_close(s);
 }
 
-static int run(unsigned short port, const struct addrinfo *to, const char *message) {
+static int run(unsigned short port, const struct addrinfo *to, int again) {
     socket_t s = connect_from(port, to);
-    if (s == NO_SOCKET)
-        return 1;
-    if (message && send(s, message, strlen(message), 0) < 0) {
-        net_perror(net_error(), "forget: send");
-        net_close(s);
-        return 1;
-    }
-    if (forget(s) < 0)
+    if (s == NO_SOCKET || forget(s) < 0)
         return 1;
     printf("connected, and now forgotten: no FIN, no RST\n");
-    if (message)
-        return 0; /* the peer's answer to it will meet a host that knows of nothing */
+    if (!again)
+        return 0;
 
     /* As if the machine had started again, and its user tried once more: the same two addresses
      * and ports, to the peer the name of a connection that it still has. */
@@ -79,17 +70,16 @@ static int run(unsigned short port, const struct addrinfo *to, const char *messa
 
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        printf("usage: forget OWNPORT HOST PORT [MESSAGE]\n"
-               "Connects from OWNPORT, sends MESSAGE if there is one, and forgets the "
-               "connection\n"
-               "without a word. Without MESSAGE it then connects again.\n");
+        printf("usage: forget OWNPORT HOST PORT [again]\n"
+               "Connects from OWNPORT and forgets the connection without a word;\n"
+               "with the word again it then connects once more.\n");
         return 0;
     }
     char *end = NULL;
     long port = argc > 1 ? strtol(argv[1], &end, 10) : 0;
-    if ((argc != 4 && argc != 5) || *end != '\0' || port < 1 || port > 65535) {
-        fprintf(stderr,
-                "forget: expected OWNPORT HOST PORT [MESSAGE]; see forget --help\n");
+    if ((argc != 4 && (argc != 5 || strcmp(argv[4], "again") != 0)) || *end != '\0' ||
+        port < 1 || port > 65535) {
+        fprintf(stderr, "forget: expected OWNPORT HOST PORT [again]; see forget --help\n");
         return 2;
     }
     int err = net_start();
@@ -103,7 +93,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "forget: %s port %s: %s\n", argv[2], argv[3], gai_strerror(failed));
         return 1;
     }
-    failed = run((unsigned short)port, to, argc == 5 ? argv[4] : NULL);
+    failed = run((unsigned short)port, to, argc == 5);
     freeaddrinfo(to);
     return failed;
 }

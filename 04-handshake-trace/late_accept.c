@@ -13,7 +13,8 @@
 #include "../common/net.h"
 #include <stdlib.h>
 
-static const char greeting[] = "hello\n"; /* this server speaks first */
+static const char greeting[] = "good day!\n"; /* this server speaks first */
+enum { IDLE_LIMIT_MS = 10 * 1000 };           /* a client silent for so long is given up */
 
 /* A number that is all of the word, from 0 to most. Returns -1 when it is not. */
 static long whole_number(const char *word, long most) {
@@ -22,7 +23,23 @@ static long whole_number(const char *word, long most) {
     return end == word || *end != '\0' || value < 0 || value > most ? -1 : value;
 }
 
-/* Greets each client and closes: our FIN follows the greeting. Returns when accept() fails. */
+/* Greets one client, then waits for its end of the stream, or until it has been silent too long. */
+static void greet(socket_t client, const char *peer) {
+    char chunk[2048];
+    ssize_t count;
+    net_timeout(client, SO_RCVTIMEO, IDLE_LIMIT_MS);
+    if (send(client, greeting, (io_len)strlen(greeting), 0) < 0) {
+        net_perror(net_error(), "late_accept: send to %s", peer);
+        return;
+    }
+    do
+        count = recv(client, chunk, sizeof chunk, 0);
+    while (count > 0 || (count < 0 && net_error() == NET_E(INTR)));
+    if (count < 0)
+        net_perror(net_error(), "late_accept: recv from %s", peer);
+}
+
+/* One client after the other. Returns only when accept() cannot go on. */
 static void serve(socket_t listener) {
     for (;;) {
         struct sockaddr_storage from;
@@ -40,8 +57,7 @@ static void serve(socket_t listener) {
             continue;
         }
         printf("%s: accepted\n", net_address(&from, length, peer));
-        if (send(client, greeting, (io_len)strlen(greeting), 0) < 0)
-            net_perror(net_error(), "late_accept: send to %s", peer);
+        greet(client, peer);
         net_close(client);
     }
 }
@@ -50,7 +66,8 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         printf("usage: late_accept HOST PORT BACKLOG [AFTER_MS]\n"
                "Listens with a queue of BACKLOG, lets AFTER_MS milliseconds go by, then\n"
-               "accepts and greets every client. Without AFTER_MS it never accepts.\n");
+               "accepts and greets its clients, one at a time. Without AFTER_MS it never "
+               "accepts.\n");
         return 0;
     }
     long backlog = argc >= 4 ? whole_number(argv[3], 65535) : -1;
