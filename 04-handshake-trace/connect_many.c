@@ -31,7 +31,7 @@ static int read_line(socket_t s, int number) {
             return -1;
         }
         if (count == 0) {
-            fprintf(stderr, "connect_many: connection %d: closed by the server\n", number);
+            fprintf(stderr, "connect_many: connection %d: no greeting\n", number);
             return -1;
         }
         length += (size_t)count;
@@ -40,12 +40,21 @@ static int read_line(socket_t s, int number) {
     return 0;
 }
 
+static int say_goodbye(socket_t s, int number) {
+    static const char goodbye[] = "bye\n";
+    if (send(s, goodbye, (io_len)strlen(goodbye), 0) < 0) { /* so few bytes go whole */
+        net_perror(net_error(), "connect_many: send on connection %d", number);
+        return -1;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         printf("usage: connect_many HOST PORT COUNT\n"
                "Opens COUNT connections (1 to %d), one after the other, and says how long "
                "each\n"
-               "took; then waits for a line from the server on each, and closes it.\n",
+               "took; then waits for a line from the server on each, answers and closes.\n",
                MOST);
         return 0;
     }
@@ -94,8 +103,8 @@ int main(int argc, char **argv) {
     }
     freeaddrinfo(to);
     for (int i = 0; i < made; i++) {
-        if (!failed && read_line(open[i], i + 1) < 0)
-            failed = 1;
+        if (!failed)
+            failed = read_line(open[i], i + 1) < 0 || say_goodbye(open[i], i + 1) < 0;
         net_close(open[i]); /* our FIN */
     }
     net_stop();
