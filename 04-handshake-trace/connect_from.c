@@ -2,12 +2,12 @@
  *
  * Usage:     connect_from OWNPORT HOST PORT [MESSAGE]
  * Compile:   cc -o connect_from connect_from.c   (Windows: gcc ... -lws2_32)
- * Try it:    ./connect_from 7777 127.0.0.1 7777 hello   one program, no server, one terminal:
+ * Try it:    ./connect_from 7777 127.0.0.1 7777 hello      one terminal, no server:
  *            connected: 127.0.0.1:7777 to 127.0.0.1:7777
  *            hello
- * Look for:  that was a simultaneous open. Our SYN came back to the very socket that had sent it:
- *            SYN_SENT, SYN_RCVD, ESTABLISHED, and nobody ever called listen(). Between two hosts
- *            two SYNs must cross on the way, as simultaneous-open.scene makes them do.
+ * Look for:  that was a simultaneous open. Our SYN came back to the very socket that had
+ *            sent it: SYN_SENT, SYN_RCVD, ESTABLISHED, and nobody called listen(). Between two
+ *            hosts two SYNs must cross on the way, as simultaneous-open.scene makes them do.
  *            On the wire also: old-duplicate-syn-figure-8.scene
  * See also:  connect_result.c; ../02-tcp-echo/client.c, whose port the kernel picks.
  */
@@ -15,8 +15,8 @@
 
 enum { REPLY_LIMIT_MS = 30 * 1000 }; /* a peer silent for so long is given up */
 
-/* A TCP socket on our own port, or NO_SOCKET. A connection is named by both ends' addresses and
- * ports; a client whose port always is the same one uses the same name again, which is why the
+/* A TCP socket on our own port, or NO_SOCKET. A connection is named by both ends' addresses
+ * and ports; a client that always has the same port uses the same name again, which is why the
  * kernel usually picks another port each time. */
 static socket_t socket_on_port(const char *port, const struct addrinfo *peer) {
     struct addrinfo hints = {.ai_family = peer->ai_family,
@@ -32,7 +32,7 @@ static socket_t socket_on_port(const char *port, const struct addrinfo *peer) {
     if (s == NO_SOCKET) {
         net_perror(net_error(), "connect_from: socket");
     } else {
-#ifndef _WIN32 /* again soon after a close, though the port's last connection is in TIME_WAIT */
+#ifndef _WIN32 /* soon again, though the port's last connection may be in TIME_WAIT */
         int on = 1;
         setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 #endif
@@ -124,8 +124,8 @@ int main(int argc, char **argv) {
         return 1;
     net_timeout(s, SO_RCVTIMEO, REPLY_LIMIT_MS);
 
-    /* Our SYN: SYN_SENT. What comes back is a SYN,ACK from a host that listens, or, when it calls
-     * us just now as we call it, its own SYN: then SYN_RCVD, and both answer with SYN,ACK. */
+    /* Our SYN: SYN_SENT. What comes back is a SYN,ACK from a host that listens, or, when it
+     * calls us just as we call it, its own SYN: then SYN_RCVD, and both send SYN,ACK. */
     if (connect(s, peer->ai_addr, (socklen_t)peer->ai_addrlen) < 0) {
         net_perror(net_error(), "connect_from: connect %s:%s", argv[2], argv[3]);
         return 1;

@@ -8,7 +8,8 @@
  *            connection 2: after 0.0 ms
  *            connection 3: after 3062.9 ms           its SYN was ignored at first
  *            connection 1: good day!                 and so on
- * Look for:  connect() says nothing of a server that is slow to accept, until its queue is full.
+ * Look for:  connect() tells nothing of a server that is slow to accept, until its queue is
+ *            full.
  *            On the wire: backlog-full.scene, lost-last-ack.scene
  * See also:  late_accept.c
  */
@@ -17,8 +18,8 @@
 
 enum { MOST = 500, REPLY_LIMIT_MS = 30 * 1000 };
 
-/* Waits for the line with which the server greets us. A line, not "a message": it ends with its
- * newline, in however many pieces it comes. */
+/* Waits for the line with which the server greets us. A line, not "a message": it ends with
+ * its newline, in however many pieces it comes. */
 static int read_line(socket_t s, int number) {
     char line[200];
     size_t length = 0;
@@ -89,7 +90,7 @@ int main(int argc, char **argv) {
             failed = 1;
             break;
         }
-        /* Returns when SYN,ACK is here: the server's kernel has answered. Its program may sleep. */
+        /* Returns when SYN,ACK is here: the server's kernel answers, its program may sleep. */
         double began = net_seconds();
         if (connect(s, to->ai_addr, (socklen_t)to->ai_addrlen) < 0) {
             net_perror(net_error(), "connect_many: connection %d", made + 1);

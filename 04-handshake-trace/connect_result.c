@@ -7,10 +7,11 @@
  *            ./connect_result 192.0.2.1 7000 --timeout 500    an address that nobody has
  *            192.0.2.1:7000: no answer after 500.2 ms: our own time limit
  *            ./connect_result no-such-name.invalid 7000
- *            no-such-name.invalid port 7000: name not found after 3.1 ms: Name or service ...
- * Look for:  who answers decides the outcome. A RST: refused. A router's or the own kernel's "no
- *            way there": unreachable. Nobody: the SYN is sent again and again, and without
- *            --timeout that takes Linux 2 minutes and more, Windows 21 seconds.
+ *            no-such-name.invalid port 7000: name not found after 3.1 ms: Name or service
+ *            not known (EAI_NONAME)
+ * Look for:  who answers decides the outcome. A RST: refused. "No way there", from a router or
+ *            our own kernel: unreachable. Nobody: the SYN is sent again and again, and without
+ *            --timeout that takes Linux more than two minutes, Windows 21 seconds.
  *            On the wire: refused.scene, server-unreachable.scene, no-such-host.scene
  * See also:  ../02-tcp-echo/client.c, where connect() simply waits.
  */
@@ -19,19 +20,19 @@
 
 enum { NO_ANSWER = -1 }; /* beside the error codes: our own time was over first */
 
-/* Waits until a connect() under way has ended, well or badly. Returns 1 then, 0 when `ms` are over
- * first, -1 with the reason in net_error(). */
+/* Waits until a connect() under way has ended, well or badly. Returns more than 0 then, 0 when
+ * `ms` are over first, -1 with the reason in net_error(). */
 static int wait_connected(socket_t s, int ms) {
 #ifdef _WIN32
-    /* Before Windows 10 2004 WSAPoll() never told of a connect() that failed. select() does, but
-     * not as POSIX has it: a failure is an exception there, and does not make s writable. */
+    /* Before Windows 10 version 2004 WSAPoll() never told of a connect() that failed. select()
+     * does, but not as on POSIX: a failure is an "exception", and does not make s writable. */
     fd_set good, bad;
     struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
     FD_ZERO(&good);
     FD_ZERO(&bad);
     FD_SET(s, &good);
     FD_SET(s, &bad);
-    return select(0, NULL, &good, &bad, &limit) > 0;
+    return select(0, NULL, &good, &bad, &limit);
 #else
     struct pollfd watched = {.fd = s, .events = POLLOUT};
     double end = net_seconds() + ms / 1000.0;

@@ -3,13 +3,13 @@
  * Usage:     forget OWNPORT HOST PORT [again]
  * Compile:   cc -o forget forget.c
  * Try it:    ./server                                    in one terminal
- *            sudo ./forget 4321 127.0.0.1 7000 again     in another (it needs root's rights)
+ *            sudo ./forget 4321 127.0.0.1 7000 again     in another (only root may)
  *            connected, and now forgotten: no FIN, no RST
  *            connected again from the same port
  *            the server:  recv from 127.0.0.1:4321: Connection reset by peer (ECONNRESET)
- * Look for:  the server's end stays ESTABLISHED though nobody is there any more, as after a power
- *            cut. It finds out only when a segment passes: one of its own, which a RST answers,
- *            or our new SYN.
+ * Look for:  the server's end stays ESTABLISHED though nobody is there any more, as after a
+ *            power cut. It finds out only when a segment passes: one of its own, which a RST
+ *            answers, or our new SYN.
  *            On the wire, no root needed: half-open.scene, half-open-data.scene
  * See also:  connect_from.c
  */
@@ -38,8 +38,8 @@ static socket_t connect_from(unsigned short port, const struct addrinfo *to) {
     return NO_SOCKET;
 }
 
-/* The kernel drops all it knows of the connection, and sends nothing. TCP_REPAIR is meant for moving a
- * connection to another machine: the old one must then not say goodbye in its name. */
+/* The kernel drops all it knows of the connection, and sends nothing. TCP_REPAIR is meant for
+ * moving a connection to another machine: the old one must not say goodbye in its name. */
 static int forget(socket_t s) {
     int on = 1;
     if (setsockopt(s, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on) < 0) {
@@ -58,7 +58,7 @@ static int run(unsigned short port, const struct addrinfo *to, int again) {
     if (!again)
         return 0;
 
-    /* As if the machine had started again, and its user tried once more: the same two addresses
+    /* As if the machine had started again, and its user tried once more: the same addresses
      * and ports, to the peer the name of a connection that it still has. */
     s = connect_from(port, to);
     if (s == NO_SOCKET)

@@ -1,13 +1,13 @@
 /* late_accept.c - what the kernel does between listen() and accept(), without the program.
  *
- * Usage:     late_accept HOST PORT BACKLOG [AFTER_MS]     (without AFTER_MS: it never accepts)
+ * Usage:     late_accept HOST PORT BACKLOG [AFTER_MS]    (without AFTER_MS it never accepts)
  * Compile:   cc -o late_accept late_accept.c     (Windows: gcc ... -lws2_32)
  * Try it:    ./late_accept 127.0.0.1 7000 1 2500     listening on 127.0.0.1:7000
  *            in a second terminal:                   ./connect_many 127.0.0.1 7000 3
  *            two connections are made at once, the third only when accept() has made room.
- * Look for:  connections ESTABLISHED, and bytes of theirs acknowledged, that this program has
- *            never seen: `ss -tan` shows them, and how many wait as Recv-Q of the LISTEN row.
- *            On the wire: listen-without-accept.scene, backlog-full.scene, lost-last-ack.scene
+ * Look for:  connections ESTABLISHED, and bytes of theirs acknowledged, that this program
+ *            has never seen: `ss -tan` shows them; Recv-Q of the LISTEN row says how many wait.
+ *            On the wire: listen-without-accept.scene, backlog-full.scene
  * See also:  connect_many.c; ../02-tcp-echo/server.c, which accepts at once.
  */
 #include "../common/net.h"
@@ -23,7 +23,7 @@ static long whole_number(const char *word, long most) {
     return end == word || *end != '\0' || value < 0 || value > most ? -1 : value;
 }
 
-/* Greets one client, then waits for its end of the stream, or until it has been silent too long. */
+/* Greets one client, then waits for its FIN, or until it has been silent too long. */
 static void greet(socket_t client, const char *peer) {
     char chunk[2048];
     ssize_t count;
@@ -95,8 +95,7 @@ int main(int argc, char **argv) {
         net_perror(net_error(), "late_accept: socket");
         return 1;
     }
-    int on =
-        1; /* restart at once, and on Windows: the port is ours alone; see 02-tcp-echo/server.c */
+    int on = 1; /* why, and why two options: see 02-tcp-echo/server.c */
 #ifdef _WIN32
     setsockopt(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const void *)&on, sizeof on);
 #else
@@ -108,10 +107,9 @@ int main(int argc, char **argv) {
     }
     freeaddrinfo(address);
 
-    /* BACKLOG is the length of the queue of connections that are complete and wait for accept().
-     * How it is counted differs: Linux lets in one more than BACKLOG, and leaves the SYN of the
-     * next one unanswered. Windows raises a small number (to 200 at its greatest, unless it is
-     * asked for more), and refuses with a RST when it is full. */
+    /* BACKLOG is the length of the queue of connections that are complete and wait for
+     * accept(). What "full" means differs: Linux lets in one more than BACKLOG, and leaves
+     * the next SYN unanswered, so that the client tries again. Windows answers with a RST. */
     if (listen(listener, (int)backlog) < 0) {
         net_perror(net_error(), "late_accept: listen");
         return 1;
@@ -125,8 +123,8 @@ int main(int argc, char **argv) {
     }
     printf("listening on %s\n", net_address(&own, own_length, name));
 
-    /* DELIBERATE: the program sleeps. The kernel does not: it shakes hands, acknowledges data
-     * and FINs, and keeps it all for an accept() that may never come. */
+    /* DELIBERATE: the program sleeps, as no server should; 02-tcp-echo/server.c does not. Its
+     * kernel shakes hands, acknowledges data and FINs, and keeps all that for accept(). */
     if (argc == 5)
         net_sleep((int)after);
     else
