@@ -51,9 +51,9 @@ static void serve(socket_t listener) {
             if (err == NET_E(INTR) || err == NET_E(CONNABORTED))
                 continue; /* that client has reset its connection while it waited here */
             net_perror(err, "late_accept: accept");
-            if (err != NET_E(MFILE))
+            if (err == NET_E(BADF) || err == NET_E(INVAL) || err == NET_E(NOTSOCK))
                 return;
-            net_sleep(100); /* out of descriptors: try again later */
+            net_sleep(100); /* out of descriptors, say: try again later */
             continue;
         }
         printf("%s: accepted\n", net_address(&from, length, peer));
