@@ -97,6 +97,19 @@ gaps() {
     done
 }
 
+@test "isn takes one number or more for each host, and says so otherwise" {
+    need_wire
+    local bad scene=$BATS_TEST_TMPDIR/isn.scene
+    for bad in 'client 1' 'client server 2' 'client 1x server 2' 'server 1 client 2' 'client 1 server 4294967296' \
+        'client 1 2 3 4 5 6 7 8 9 server 1'; do
+        printf 'title isn\nisn %s\nclient true\n' "$bad" >"$scene"
+        run -2 "$BIN/wire" "$scene"
+        [[ "$output" = *"isn.scene:2: expected: isn client NUMBER... server NUMBER..."* ]]
+    done
+    printf 'title isn\nisn client 90 100 server 300\nclient true\n' >"$scene"
+    run -0 "$BIN/wire" --quiet "$scene"
+}
+
 @test "each scene has a title, expectations, and explanations" {
     local scene
     for scene in "$ROOT/$LESSON"/*.scene; do
