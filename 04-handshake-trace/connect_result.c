@@ -126,7 +126,8 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         printf("usage: connect_result HOST PORT [--timeout MS]\n"
                "Connects, says how that ended and after how long, and closes.\n"
-               "Tries each address of HOST until one connects. Ends with 0 if one did.\n");
+               "Tries each address of HOST until one connects, MS milliseconds each.\n"
+               "Ends with 0 if one did.\n");
         return 0;
     }
     if (argc == 5 && strcmp(argv[3], "--timeout") == 0) {

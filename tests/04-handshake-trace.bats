@@ -77,6 +77,7 @@ gaps() {
     local scene bad=0
     for scene in "$ROOT/$LESSON"/*.scene; do
         scene=$(basename "$scene" .scene)
+        [ "$scene" != lost-syn-linear ] || [ -e /proc/sys/net/ipv4/tcp_syn_linear_timeouts ] || continue
         [ "$(cat "$BATS_FILE_TMPDIR/$scene.status")" = 0 ] || {
             bad=1
             echo "$scene:"
