@@ -11,7 +11,7 @@
  *            not known (EAI_NONAME)
  * Look for:  who answers decides the outcome. A RST: refused. "No way there", from a router or
  *            our own kernel: unreachable. Nobody: the SYN is sent again and again, and without
- *            --timeout that takes Linux more than two minutes, Windows 21 seconds.
+ *            --timeout that takes Linux more than two minutes, Windows some 20 seconds.
  *            On the wire: refused.scene, server-unreachable.scene, no-such-host.scene
  * See also:  ../02-tcp-echo/client.c, where connect() simply waits.
  */

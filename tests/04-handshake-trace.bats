@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Lesson 04: each scene is played once, and what happened is read from its log of events; then the
 # programs on their own, without the wire.
+# shellcheck disable=SC2153 # start_server sets PORT
 load helper
 bats_require_minimum_version 1.5.0
 
