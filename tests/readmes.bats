@@ -19,6 +19,8 @@ shows_what_comes() {
 @test "02-tcp-echo/README.md shows what comes" { shows_what_comes 02-tcp-echo/README.md; }
 @test "03-udp-echo/README.md shows what comes" { shows_what_comes 03-udp-echo/README.md; }
 
+@test "04-handshake-trace/README.md shows what comes" { shows_what_comes 04-handshake-trace/README.md; }
+
 @test "no README is left out of these tests" {
     cd "$ROOT"
     for file in README.md [0-9]*/README.md; do

@@ -126,6 +126,10 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
     if (flow != NULL) {
         uint32_t end = f->seq + length;
         frame->again = length > 0 && (int32_t)(end - flow->next) <= 0;
+        if (f->kinds & KIND_SYNACK) { /* after a SYN of its own it is news all the same */
+            frame->again &= flow->syn_ack_sent;
+            flow->syn_ack_sent = 1;
+        }
         frame->probe = length == 0 && f->kinds == KIND_ACK && f->seq + 1 == flow->next;
         frame->first = frame->again ? first_sending(log, frame) : NO_INDEX;
         if ((int32_t)(end - flow->next) > 0)

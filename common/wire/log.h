@@ -130,6 +130,7 @@ struct flow {
     uint32_t first; /* sequence number of the SYN, or of the first segment seen */
     uint32_t shown; /* the number that stands for it on the ladder */
     uint32_t next;  /* one past the highest sequence number sent */
+    int syn_ack_sent;
 };
 
 struct connection {
