@@ -6,9 +6,9 @@
  * Try it:    ./arq_receiver                     listening on 127.0.0.1:7000
  *            in a second terminal:              ./arq_sender 127.0.0.1 7000 arq_sender.c
  *            and then:                          cmp arq_sender.c received
- * Look for:  every segment is answered, also one that was here before: its ACK may have been
- *            lost. It is written once all the same, for its number is known.
- * See also:  arq_sender.c, which tells the protocol in full; lossy_relay.c, to put in between
+ * Look for:  every segment is answered, also one that was here before: its ACK may be lost.
+ *            It is written once all the same, for its number is known.
+ * See also:  arq_sender.c, which tells the protocol in full; lossy_relay.c
  *
  *   0                   1                   2                   3
  *   0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -267,8 +267,8 @@ static void take_datagram(struct receiver *r, const struct peer *from,
                           const unsigned char *bytes, size_t count) {
     struct transfer *t = &r->now;
     /* Bounds first, then the checksum, and only then is any field believed. No answer to
-     * what is damaged: not even the address of its sender can be trusted. The timer
-     * there will see to it. */
+     * what is damaged: not even the address of its sender can be trusted. The timer there
+     * will see to it. */
     if (count < HEADER || count > HEADER + DATA_MAX ||
         get32(bytes) != crc32(bytes + 4, count - 4)) {
         t->damaged++;
@@ -304,8 +304,8 @@ static void take_datagram(struct receiver *r, const struct peer *from,
     take_segment(r, from, type, number, bytes + HEADER, length);
 }
 
-/* Waits for datagrams, and never longer than `ms`; takes what is there, but not
- * endlessly, so that a flood does not stop the clock. 0, or -1. */
+/* Waits for datagrams, and never longer than `ms`; takes what is there, but not endlessly,
+ * so that a flood does not stop the clock. 0, or -1. */
 static int receive(struct receiver *r, int ms) {
     struct pollfd arrival = {.fd = r->s, .events = POLLIN};
     int ready = poll(&arrival, 1, ms);
@@ -433,11 +433,11 @@ int main(int argc, char **argv) {
     (void)on_interrupt;
 #endif
 
-    /* With --once we stay for a while after a whole file. The sender may not know yet
-     * that it is whole: our ACK of its FIN may be lost, and then the FIN comes again.
-     * For how long? No exchange can make both ends sure of the same thing: the last
-     * message is always unsure (the problem of the two armies). Three seconds are some
-     * twenty repetitions. TCP: TIME_WAIT. */
+    /* With --once we stay for a while after a whole file. The sender may not know yet that
+     * it is whole: our ACK of its FIN may be lost, and then the FIN comes again. For how
+     * long? No exchange can make both ends sure of the same thing: the last message is
+     * always unsure (the problem of the two armies). Three seconds are some twenty
+     * repetitions. TCP: TIME_WAIT. */
     double whole_at = 0;
     while (!stop && (whole_at == 0 || net_seconds() - whole_at < LINGER_S)) {
         if (receive(&r, r.now.file != NULL && idle_ms < 100 ? idle_ms : 100) < 0)

@@ -1,21 +1,21 @@
-/* arq_sender.c - a file sent whole over UDP, whatever the network does to it: an ARQ protocol.
+/* arq_sender.c - a file sent whole over UDP, whatever the network does: an ARQ protocol.
  *
  * Usage:     arq_sender [--window N] [--tries N] [--verbose] HOST PORT FILE
  *            ARQ is "automatic repeat request": numbers, acknowledgments, a timer.
- *            Window 1, the default, is stop-and-wait: each segment waits for the ACK of the one
- *            before. With --window N up to N are under way, and only what is missing is sent
- *            again: selective repeat.
+ *            Window 1, the default, is stop-and-wait: each segment waits for the ACK of the
+ *            one before. With --window N up to N are under way, and only what is missing is
+ *            sent again: selective repeat.
  * Compile:   cc -o arq_sender arq_sender.c      (Windows: add -lws2_32)
  * Try it:    ./arq_receiver                                     in one terminal
  *            ./lossy_relay --loss 30 --delay 2                  in another, and in a third:
  *            ./arq_sender --verbose 127.0.0.1 7001 arq_sender.c
  *            ./arq_sender --window 256 127.0.0.1 7001 BIG_FILE  window 1 against window 256
- * Look for:  "again": each is a loss, of the segment or of its ACK: the sender cannot tell which.
+ * Look for:  "again": the segment was lost, or its ACK. The sender cannot tell which.
  *            The RTO follows the round trips, and doubles when no ACK comes.
  * See also:  arq_receiver.c, lossy_relay.c; in TCP: lost-data.scene, karn.scene, sack.scene
  *
- *  The protocol. One datagram is one segment, of 20 bytes and the payload, most significant byte
- *  first:
+ *  The protocol. One datagram is one segment: 20 bytes and the payload, most significant
+ *  byte first.
  *
  *   0                   1                   2                   3
  *   0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -34,11 +34,11 @@
  *  Type 1 START  sequence number 0; payload: the file's length, 8 bytes
  *       2 DATA   1, 2, 3 ... (TCP numbers the bytes, this the segments)
  *       3 FIN    one more than the last DATA; payload: the hash of the file, 8 bytes
- *       4 ACK    acknowledgment number: the one expected next, all before it are here. Sequence
- *                number: the segment that this answers. Payload: bits for the numbers from
- *                the expected one on, 1 = is here already (bit 0x01 of a byte comes first)
- *       5 RESET  the transfer cannot go on; sequence number: why (1 busy, 2 unknown transfer,
- *                3 the file is not whole or cannot be written, 4 given up)
+ *       4 ACK    acknowledgment number: the one expected next, all before it are here.
+ *                Sequence number: the segment that this answers. Payload: a bit for each
+ *                number from the expected one on, 1 = is here already (0x01 comes first)
+ *       5 RESET  the transfer cannot go on. Sequence number: why (1 busy, 2 unknown
+ *                transfer, 3 the file is not whole or cannot be written, 4 given up)
  */
 #include "../common/net.h"
 #include <signal.h>
@@ -53,9 +53,9 @@ enum {
     DATA_MAX = 1180,   /* 1,200 bytes with the header: below the MTU of nearly every path */
     WINDOW_MAX = 1024, /* so many the receiver can hold after the one that it waits for */
     TRIES = 50,        /* one segment is sent so often before we give up */
+    BACKOFF_MAX = 8,   /* the RTO is doubled so far. DELIBERATE: see take_sample() */
+    AT_ONCE = 1024,    /* answers taken before we look at the clock again */
     OVERTAKEN = 3,     /* ACKs for later segments that make an earlier one count as lost */
-    BACKOFF_MAX = 8,   /* DELIBERATE: TCP doubles on, to a minute and more. Here losses are
-                           dice, on a network there is a queue behind them that must drain. */
     TRIAL_PART = 10,   /* the tenth part of the file goes by window 1, to compare ... */
     TRIAL_S = 2,       /* ... but for 2 s at most */
     TRIAL_SEGMENTS = 10 /* fewer than these would be no comparison */
@@ -63,6 +63,17 @@ enum {
 #define RTO_FIRST 0.100 /* seconds, before there is a sample; RFC 6298 has 1 s */
 #define RTO_LEAST 0.010 /* RFC 6298 has 1 s here too, Linux 200 ms */
 #define GRAIN     0.001 /* of poll(), our clock */
+
+/* Said at the end, as the figures are. */
+#define BECAUSE                                                                            \
+    "Window 1 sends one segment and then waits: a round trip, or the RTO when it was "     \
+    "lost.\n"                                                                              \
+    "With a window others are on the way meanwhile. So TCP does not wait for each ACK "    \
+    "either."
+#define NO_DELAY                                                                           \
+    "There is hardly a delay on this path, so nothing is gained by not waiting for an "    \
+    "ACK.\n"                                                                               \
+    "Put lossy_relay --delay 5 in between: then much is."
 
 enum outcome { WHOLE, REFUSED, FAILED };
 
@@ -185,9 +196,12 @@ static enum outcome transmit(struct transfer *t, uint32_t number, double now) {
     return err == NET_E(CONNREFUSED) || err == NET_E(CONNRESET) ? REFUSED : FAILED;
 }
 
-/* Jacobson: the mean of the round trips, and how far they stray from it (RFC 6298,
- * section 2). A timer of twice the mean would be too long where they are steady, too
- * short where not. */
+/* Jacobson: the mean of the round trips, and how far they stray from it (RFC 6298, section
+ * 2). A timer of twice the mean would be too long where they are steady, too short where
+ * not. Whenever the timer runs out the RTO is doubled, until there is a new sample.
+ * DELIBERATE: eightfold at most, and the window stays as it is: our losses are dice. On a
+ * real network a loss mostly means a full queue, and TCP gives it time to drain: it doubles
+ * on, to a minute and more, and makes its window small (congestion control). */
 static void take_sample(struct transfer *t, double rtt) {
     if (t->srtt == 0) {
         t->srtt = rtt;
@@ -203,10 +217,10 @@ static void take_sample(struct transfer *t, double rtt) {
     t->backoff = 1;
 }
 
-/* Segment `number` has arrived. It was sent after some that have not: they may be lost,
- * or only late. After three such ACKs we take them for lost, without waiting for the
- * timer: TCP's fast retransmit. A segment sent twice proves nothing here: which of the
- * two has arrived? */
+/* Segment `number` has arrived. It was sent after some that have not: they may be lost, or
+ * only late. After three such ACKs we take them for lost, without waiting for the timer:
+ * TCP's fast retransmit. A segment sent twice proves nothing here: which of the two has
+ * arrived? */
 static void take_arrival(struct transfer *t, uint32_t number) {
     struct segment *g = segment(t, number);
     if (g->acked)
@@ -224,9 +238,9 @@ static void take_ack(struct transfer *t, const unsigned char *bytes, size_t payl
         return; /* older than one we have had, or not possible */
     if (t->verbose)
         printf("< ACK %u for %u", (unsigned)expected, (unsigned)number);
-    /* Karn: the ACK of a segment that was sent twice may answer either sending. Taken
-     * for the second it may look far too quick, taken for the first far too slow: it is
-     * no sample. The doubled RTO stays until there is one. */
+    /* Karn: the ACK of a segment that was sent twice may answer either sending. Taken for
+     * the second it may look far too quick, taken for the first far too slow: it is no
+     * sample. The doubled RTO stays until there is one. */
     if (number >= t->base && !segment(t, number)->acked) {
         struct segment *g = segment(t, number);
         if (g->sent == 1)
@@ -258,9 +272,32 @@ static void take_ack(struct transfer *t, const unsigned char *bytes, size_t payl
     }
 }
 
-/* Takes what has come from the receiver, until there is no more. WHOLE: nothing wrong. */
+static uint64_t bytes_before(const struct transfer *t, uint32_t number) {
+    uint64_t bytes = number == 0 ? 0 : (uint64_t)(number - 1) * DATA_MAX;
+    return bytes < t->length ? bytes : t->length;
+}
+
+/* A bar that is drawn over itself on a terminal; else a line every two seconds. */
+static void show_progress(struct transfer *t, int over) {
+    static const char bar[] = "########################################";
+    int terminal = isatty(2) && !t->verbose;
+    double now = net_seconds(), done = (double)bytes_before(t, t->base);
+    double part = t->length == 0 ? 1 : done / (double)t->length;
+    if (t->shown == 0)
+        t->shown = now;
+    if (now - t->shown < (terminal ? 0.1 : 2) && !(over && terminal))
+        return;
+    t->shown = now;
+    if (terminal)
+        fprintf(stderr, "\r[%-40.*s] ", (int)(part * 40), bar);
+    fprintf(stderr, "%3.0f %% of %.1f MB, RTO %.0f ms%s", part * 100,
+            (double)t->length / 1e6, t->rto * t->backoff * 1e3,
+            terminal && !over ? "   " : "\n");
+}
+
+/* Takes what has come from the receiver. WHOLE: nothing wrong so far. */
 static enum outcome take_replies(struct transfer *t) {
-    for (;;) {
+    for (int n = 0; n < AT_ONCE; n++) {
         unsigned char bytes[HEADER + DATA_MAX];
         ssize_t count = recv(t->s, (char *)bytes, sizeof bytes, 0);
         if (count < 0) {
@@ -287,6 +324,7 @@ static enum outcome take_replies(struct transfer *t) {
             if (!t->waiting++)
                 printf("the receiver is busy with another transfer: trying on\n");
         } else if (type == RESET) {
+            show_progress(t, 1);
             fprintf(stderr, "arq_sender: the receiver has ended it: %s\n",
                     number == UNKNOWN     ? "it knows no such transfer (started anew?)"
                     : number == NOT_WHOLE ? "the file is not whole, or cannot be written"
@@ -294,6 +332,7 @@ static enum outcome take_replies(struct transfer *t) {
             return FAILED;
         }
     }
+    return WHOLE;
 }
 
 /* Sends again what is overdue or overtaken, and sets *wait to the seconds that may now
@@ -306,12 +345,13 @@ static enum outcome send_again(struct transfer *t, double *wait) {
         if (g->acked || (!late && g->overtaken < OVERTAKEN))
             continue;
         if (g->sent >= t->tries) {
+            show_progress(t, 1);
             fprintf(stderr, "arq_sender: %s: no answer to segment %u (%s), sent %d times\n",
                     t->peer, (unsigned)n, type_name(g->bytes[16]), g->sent);
             /* Two armies that must attack together cannot agree by messengers who may be
-             * caught: the last messenger's arrival is never known to the one who sent
-             * him. Nor can two ends agree that both know it is over. We can only stop,
-             * and say what we know. */
+             * caught: the last messenger's arrival is never known to the one who sent him.
+             * Nor can two ends agree that both know it is over. We can only stop, and say
+             * what we know. */
             if (n == t->last && n == t->base)
                 fprintf(stderr, "arq_sender: it has all the data; whether it has found the "
                                 "file whole is not known\n");
@@ -340,29 +380,6 @@ static enum outcome send_again(struct transfer *t, double *wait) {
     return WHOLE;
 }
 
-static uint64_t bytes_before(const struct transfer *t, uint32_t number) {
-    uint64_t bytes = number == 0 ? 0 : (uint64_t)(number - 1) * DATA_MAX;
-    return bytes < t->length ? bytes : t->length;
-}
-
-/* A bar that is drawn over itself on a terminal; else a line every two seconds. */
-static void show_progress(struct transfer *t, int over) {
-    static const char bar[] = "########################################";
-    int terminal = isatty(2) && !t->verbose;
-    double now = net_seconds(), done = (double)bytes_before(t, t->base);
-    double part = t->length == 0 ? 1 : done / (double)t->length;
-    if (t->shown == 0)
-        t->shown = now;
-    if (now - t->shown < (terminal ? 0.1 : 2) && !(over && terminal))
-        return;
-    t->shown = now;
-    if (terminal)
-        fprintf(stderr, "\r[%-40.*s] ", (int)(part * 40), bar);
-    fprintf(stderr, "%3.0f %% of %.1f MB, RTO %.0f ms%s", part * 100,
-            (double)t->length / 1e6, t->rto * t->backoff * 1e3,
-            terminal && !over ? "   " : "\n");
-}
-
 static enum outcome transfer(struct transfer *t) {
     while (t->base <= t->last) {
         /* Stop-and-wait is a window of 1. START always goes alone. */
@@ -388,6 +405,7 @@ static enum outcome transfer(struct transfer *t) {
             return FAILED;
         }
         if (stop) {
+            show_progress(t, 1);
             fprintf(stderr, "arq_sender: interrupted\n");
             return FAILED;
         }
@@ -424,18 +442,7 @@ static void report(const struct transfer *t) {
                trial_bytes);
         printf("window %4u: %8.0f KB/s (the other %.0f bytes): %.1f times as fast\n",
                (unsigned)t->window, fast, rest_bytes, fast / slow);
-        if (fast > 2 * slow)
-            printf(
-                "Window 1 sends %d bytes and then waits: a round trip, or the RTO when one "
-                "is lost.\n"
-                "With a window the path is never idle. That is why TCP does not wait for "
-                "each ACK.\n",
-                DATA_MAX);
-        else
-            printf(
-                "This path has little delay, so there is little to wait for, and a window "
-                "gains little.\n"
-                "Put lossy_relay --delay 5 in between: then it does.\n");
+        printf("%s\n", fast > 2 * slow ? BECAUSE : NO_DELAY);
     }
 }
 
@@ -526,8 +533,8 @@ int main(int argc, char **argv) {
         t.verbose = verbose;
         t.rto = RTO_FIRST;
         t.backoff = 1;
-        /* Drawn anew for each transfer, so that a segment of a former one, late on its
-         * way or from a sender still running, is never taken for one of ours. */
+        /* Drawn anew for each transfer, so that a segment of a former one, late on its way
+         * or from a sender still running, is never taken for one of ours. */
         double moment = net_seconds();
         uint64_t draw = hash_more(t.hash, (const void *)&moment, sizeof moment);
         time_t today = time(NULL);

@@ -1,7 +1,7 @@
-/* lossy_relay.c - a bad network in one program: datagrams pass it late, twice, damaged or never.
+/* lossy_relay.c - a bad network: datagrams pass it late, twice, damaged or never.
  *
  * Usage:     lossy_relay [OPTION...] [HOST PORT SERVER_HOST SERVER_PORT]
- *            (listens on 127.0.0.1 7001, passes on to 127.0.0.1 7000; port 0 takes any free one)
+ *            (127.0.0.1 7001, and on to 127.0.0.1 7000; port 0 takes any free one)
  *            --loss P --duplicate P --reorder P --damage P    per cent, in each direction
  *            --delay MS     each datagram is held for so long
  *            --seed N       same seed, same dice: the same run again
@@ -10,9 +10,9 @@
  * Try it:    ./arq_receiver                     in one terminal
  *            ./lossy_relay --loss 30 --seed 7   in another: listening on 127.0.0.1:7001
  *            ./arq_sender 127.0.0.1 7001 arq_sender.c        in a third
- * Look for:  the relay knows nothing of the protocol, so it stands before any UDP server:
- *            ../03-udp-echo/client 127.0.0.1 7001 hello, with ../03-udp-echo/server on port 7000.
- *            The wire does the same to real segments of TCP, below the kernel: lost-data.scene
+ * Look for:  the relay knows nothing of the protocol, so it can stand before any UDP
+ *            server: that of 03-udp-echo listens on port 7000 as well.
+ *            The wire does this to real segments of TCP, below the kernel: lost-data.scene
  * See also:  arq_sender.c, arq_receiver.c
  */
 #include "../common/net.h"
@@ -125,9 +125,9 @@ static void take(struct relay *r, int way, unsigned char *bytes, size_t length) 
         return; /* and nobody is told */
     }
     double due = net_seconds() + r->o.delay_ms / 1000.0;
-    /* We damage what UDP has delivered, and send it in a new datagram with a new,
-     * correct UDP checksum. On a cable UDP's own checksum would find it, and the
-     * receiver's kernel drop it. */
+    /* We damage what UDP has delivered, and send it in a new datagram with a new, correct
+     * UDP checksum. On a cable UDP's own checksum would find it, and the receiver's kernel
+     * drop it. */
     if (damaged && length > 0) {
         bytes[where % length] ^= (unsigned char)(1 << bit);
         c->damaged++;
@@ -202,8 +202,8 @@ static void receive(struct relay *r, int way) {
                 continue;
             return; /* no more for now */
         }
-        /* DELIBERATE: one client at a time, the last who spoke. A router that serves
-         * many (NAT) has a port for each, and so knows whom an answer is for. */
+        /* DELIBERATE: one client at a time, the last who spoke. A router that serves many
+         * (NAT) has a port for each, and so knows whom an answer is for. */
         if (way == UP) {
             r->client = from;
             r->client_length = from_length;
