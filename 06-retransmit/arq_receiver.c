@@ -37,7 +37,7 @@ enum {
     DATA_MAX = 1180,
     WINDOW_MAX = 1024,    /* segments held after the one that is missing: 1.2 MB */
     FORMER = 16,          /* ended transfers that are remembered */
-    IDLE_MS = 10 * 1000,  /* a sender silent for so long has gone */
+    IDLE_MS = 15 * 1000,  /* a sender silent for so long has gone */
     LINGER_S = 3,         /* with --once: how long we stay after the last segment */
     BUFFER = 1024 * 1024, /* asked of the kernel, for a whole window may come at once */
     AT_ONCE = 1024,       /* datagrams taken before we look at the clock again */

@@ -56,23 +56,22 @@ enum {
     BACKOFF_MAX = 8,   /* the RTO is doubled so far. DELIBERATE: see take_sample() */
     AT_ONCE = 1024,    /* answers taken before we look at the clock again */
     OVERTAKEN = 3,     /* ACKs for later segments that make an earlier one count as lost */
-    TRIAL_PART = 10,   /* the tenth part of the file goes by window 1, to compare ... */
-    TRIAL_S = 2,       /* ... but for 2 s at most */
-    TRIAL_SEGMENTS = 10 /* fewer than these would be no comparison */
+    /* To compare, a tenth of the file goes by window 1 first, or so much in 2 s: */
+    TRIAL_PART = 10,
+    TRIAL_S = 2,
+    TRIAL_SEGMENTS = 10 /* fewer would be no comparison */
 };
-#define RTO_FIRST 0.100 /* seconds, before there is a sample; RFC 6298 has 1 s */
+#define RTO_FIRST 0.050 /* seconds, before there is a sample; RFC 6298 has 1 s */
 #define RTO_LEAST 0.010 /* RFC 6298 has 1 s here too, Linux 200 ms */
+#define RTO_MOST  1.000 /* with the doubling; at least 60 s in RFC 6298 */
 #define GRAIN     0.001 /* of poll(), our clock */
 
 /* Said at the end, as the figures are. */
 #define BECAUSE                                                                            \
-    "Window 1 sends one segment and then waits: a round trip, or the RTO when it was "     \
-    "lost.\n"                                                                              \
-    "With a window others are on the way meanwhile. So TCP does not wait for each ACK "    \
-    "either."
+    "Window 1 sends one segment and then waits: a round trip, or the RTO if it is lost.\n" \
+    "With a window others are under way meanwhile: TCP does not wait for each ACK either."
 #define NO_DELAY                                                                           \
-    "There is hardly a delay on this path, so nothing is gained by not waiting for an "    \
-    "ACK.\n"                                                                               \
+    "This path has hardly a delay, so little is gained by not waiting for each ACK.\n"     \
     "Put lossy_relay --delay 5 in between: then much is."
 
 enum outcome { WHOLE, REFUSED, FAILED };
@@ -217,6 +216,12 @@ static void take_sample(struct transfer *t, double rtt) {
     t->backoff = 1;
 }
 
+/* How long we wait now for the ACK of a segment. */
+static double current_rto(const struct transfer *t) {
+    double doubled = t->rto * t->backoff;
+    return doubled < RTO_MOST ? doubled : RTO_MOST;
+}
+
 /* Segment `number` has arrived. It was sent after some that have not: they may be lost, or
  * only late. After three such ACKs we take them for lost, without waiting for the timer:
  * TCP's fast retransmit. A segment sent twice proves nothing here: which of the two has
@@ -266,7 +271,7 @@ static void take_ack(struct transfer *t, const unsigned char *bytes, size_t payl
     while (t->base != t->next && segment(t, t->base)->acked)
         t->base++; /* the window moves on */
     if (t->trial_over == 0 && t->base > 0 &&
-        (t->base > t->trial || now - t->started > TRIAL_S)) {
+        (t->base > t->trial || (t->base > TRIAL_SEGMENTS && now - t->started > TRIAL_S))) {
         t->trial = t->base - 1;
         t->trial_over = now;
     }
@@ -291,7 +296,7 @@ static void show_progress(struct transfer *t, int over) {
     if (terminal)
         fprintf(stderr, "\r[%-40.*s] ", (int)(part * 40), bar);
     fprintf(stderr, "%3.0f %% of %.1f MB, RTO %.0f ms%s", part * 100,
-            (double)t->length / 1e6, t->rto * t->backoff * 1e3,
+            (double)t->length / 1e6, current_rto(t) * 1e3,
             terminal && !over ? "   " : "\n");
 }
 
@@ -338,7 +343,7 @@ static enum outcome take_replies(struct transfer *t) {
 /* Sends again what is overdue or overtaken, and sets *wait to the seconds that may now
  * pass. */
 static enum outcome send_again(struct transfer *t, double *wait) {
-    double now = net_seconds(), limit = t->rto * t->backoff;
+    double now = net_seconds(), limit = current_rto(t);
     for (uint32_t n = t->base; n != t->next; n++) {
         struct segment *g = segment(t, n);
         int late = now - g->sent_at >= limit;
@@ -371,9 +376,9 @@ static enum outcome send_again(struct transfer *t, double *wait) {
         if (outcome != WHOLE)
             return outcome;
     }
-    *wait = t->rto * t->backoff;
+    *wait = current_rto(t);
     for (uint32_t n = t->base; n != t->next; n++) {
-        double left = segment(t, n)->sent_at + t->rto * t->backoff - now;
+        double left = segment(t, n)->sent_at + current_rto(t) - now;
         if (!segment(t, n)->acked && left < *wait)
             *wait = left;
     }
@@ -431,8 +436,8 @@ static void report(const struct transfer *t) {
         printf("window 1: %.0f KB/s. Compare --window 64.\n",
                (double)t->length / 1e3 / (now - t->started));
     } else if (t->trial < TRIAL_SEGMENTS) {
-        printf("The file is too small to compare window 1 with window %u.\n",
-               (unsigned)t->window);
+        printf("To compare window 1 with window %u takes a file of %d bytes at least.\n",
+               (unsigned)t->window, TRIAL_SEGMENTS * TRIAL_PART * DATA_MAX);
     } else {
         double trial_bytes = (double)bytes_before(t, t->trial + 1);
         double rest_bytes = (double)t->length - trial_bytes;

@@ -91,7 +91,7 @@ EMPTY_HASH=cbf29ce484222325 # and its FIN this hash
     slow=$(sed -nE 's|^window +1: +([0-9]+) KB/s .*|\1|p' <<<"$output")
     fast=$(sed -nE 's|^window +256: +([0-9]+) KB/s .*|\1|p' <<<"$output")
     [ "$fast" -gt $((5 * slow)) ]
-    [[ $output == *"TCP does not wait for each ACK"* ]]
+    [[ $output == *"TCP does not wait for each ACK either"* ]]
     # The relay did what it was asked to, in both directions, and says so when all is quiet.
     wait_line relay '^to the client +[0-9]'
     for way in server client; do
