@@ -362,13 +362,16 @@ static enum outcome send_again(struct transfer *t, double *wait) {
                                 "file whole is not known\n");
             return FAILED;
         }
-        if (t->verbose)
-            printf("> %u %s again: %s\n", (unsigned)n, type_name(g->bytes[16]),
-                   g->overtaken >= OVERTAKEN ? "overtaken by 3 later ones" : "no ACK came");
-        if (g->overtaken >= OVERTAKEN)
-            t->overtakings++;
-        else
+        if (t->verbose && late)
+            printf("> %u %s again: no ACK within %.0f ms\n", (unsigned)n,
+                   type_name(g->bytes[16]), limit * 1e3);
+        else if (t->verbose)
+            printf("> %u %s again: overtaken by %d later ones\n", (unsigned)n,
+                   type_name(g->bytes[16]), g->overtaken);
+        if (late)
             t->timeouts++;
+        else
+            t->overtakings++;
         /* One doubling a round, by the oldest: the network is worse than we thought. */
         if (late && n == t->base && t->backoff < BACKOFF_MAX)
             t->backoff *= 2;

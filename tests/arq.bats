@@ -154,7 +154,7 @@ EMPTY_HASH=cbf29ce484222325 # and its FIN this hash
     run sender --verbose --window 32 127.0.0.1 "$PORT" "$IN"
     [ "$status" = 0 ]
     same
-    grep -E '^> [0-9]+ DATA again: overtaken by 3 later ones' <<<"$output"
+    grep -E '^> [0-9]+ DATA again: overtaken by [3-9] later ones' <<<"$output"
 }
 
 @test "the same seed gives each datagram the same fate, another seed another" {
