@@ -35,9 +35,10 @@ enum { BUSY = 1, UNKNOWN, NOT_WHOLE, GIVEN_UP };
 enum {
     HEADER = 20,
     DATA_MAX = 1180,
-    WINDOW_MAX = 1024,    /* segments held after the one that is missing: 1.2 MB */
-    FORMER = 16,          /* ended transfers that are remembered */
-    IDLE_MS = 15 * 1000,  /* a sender silent for so long has gone */
+    WINDOW_MAX = 1024,   /* segments held after the one that is missing: 1.2 MB */
+    FORMER = 16,         /* ended transfers that are remembered */
+    IDLE_MS = 15 * 1000, /* a sender silent for so long has gone */
+    IDLE_MOST_MS = 24 * 3600 * 1000,
     LINGER_S = 3,         /* with --once: how long we stay after the last segment */
     BUFFER = 1024 * 1024, /* asked of the kernel, for a whole window may come at once */
     AT_ONCE = 1024,       /* datagrams taken before we look at the clock again */
@@ -154,7 +155,9 @@ static void end_transfer(struct receiver *r, int whole, const char *why) {
     }
     t->file = NULL;
     if (whole) {
-        remove(r->path); /* POSIX would replace it, Windows refuses to */
+#ifdef _WIN32
+        remove(r->path); /* rename() replaces a file on POSIX, and refuses to on Windows */
+#endif
         if (rename(r->part, r->path) != 0) {
             whole = 0;
             why = strerror(errno);
@@ -186,13 +189,12 @@ static void write_in_order(struct receiver *r) {
         g->type = 0;
         t->expected++;
         if (type == DATA) {
-            if (t->written + g->length > t->announced ||
-                fwrite(g->payload, 1, g->length, t->file) != g->length) {
-                answer(r, &t->from, t->connection, RESET, NOT_WHOLE, 0);
-                end_transfer(r, 0,
-                             t->written + g->length > t->announced
-                                 ? "more data than announced"
-                                 : strerror(errno));
+            if (t->written + g->length > t->announced) {
+                end_transfer(r, 0, "more data than announced");
+                return;
+            }
+            if (fwrite(g->payload, 1, g->length, t->file) != g->length) {
+                end_transfer(r, 0, strerror(errno));
                 return;
             }
             t->hash = hash_more(t->hash, g->payload, g->length);
@@ -237,8 +239,7 @@ static void take_segment(struct receiver *r, const struct peer *from, uint32_t t
     struct segment *place = &t->held[number % WINDOW_MAX];
     uint32_t connection = t->connection;
     t->heard = net_seconds();
-    t->from =
-        *from; /* the sender's address may change on the way (NAT): the number counts */
+    t->from = *from; /* NAT may have changed it on the way: the connection number counts */
     t->came++;
     if (type == RESET) {
         end_transfer(r, 0, "the sender has given up");
@@ -257,8 +258,8 @@ static void take_segment(struct receiver *r, const struct peer *from, uint32_t t
     }
     if (t->file != NULL)
         answer(r, from, connection, ACK, number, t->expected);
-    else if (r->former[(r->ended - 1) % FORMER].whole)
-        answer(r, from, connection, ACK, number, number + 1); /* this was the FIN */
+    else if (r->former[(r->ended - 1) % FORMER].whole) /* that was all of it */
+        answer(r, from, connection, ACK, number, t->expected);
     else
         answer(r, from, connection, RESET, NOT_WHOLE, 0);
 }
@@ -290,8 +291,7 @@ static void take_datagram(struct receiver *r, const struct peer *from,
         if (type == RESET)
             return; /* a RESET is never answered by a RESET: that would go on for ever */
         if (type != START || number != 0 || length != 8) {
-            answer(r, from, connection, RESET, UNKNOWN,
-                   0); /* TCP: RST, no such connection */
+            answer(r, from, connection, RESET, UNKNOWN, 0); /* as TCP's RST */
             return;
         }
         if (t->file != NULL) {
@@ -314,8 +314,7 @@ static int receive(struct receiver *r, int ms) {
         return -1;
     }
     for (int n = 0; n < AT_ONCE && ready > 0; n++) {
-        unsigned char
-            bytes[HEADER + DATA_MAX + 1]; /* one more: a longer one is seen to be */
+        unsigned char bytes[HEADER + DATA_MAX + 1]; /* 1 more: what is too long shows */
         struct peer from = {.length = sizeof from.address};
         ssize_t count = recvfrom(r->s, (char *)bytes, sizeof bytes, 0,
                                  (struct sockaddr *)&from.address, &from.length);
@@ -351,8 +350,7 @@ static socket_t open_at(const char *host, const char *port) {
         return NO_SOCKET;
     }
     socket_t s = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
-    int room =
-        BUFFER; /* no more than a wish: Linux allows about 200 KB to ordinary users */
+    int room = BUFFER; /* a wish: Linux allows some 200 KB to ordinary users */
     if (s == NO_SOCKET) {
         net_perror(net_error(), "arq_receiver: socket");
     } else {
@@ -381,16 +379,18 @@ int main(int argc, char **argv) {
     int once = 0, idle_ms = IDLE_MS, i = 1;
     for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
         char *end = "?";
+        long ms = 0;
         if (strcmp(argv[i], "--once") == 0) {
             once = 1;
             continue;
         }
         if (strcmp(argv[i], "--idle") == 0 && i + 1 < argc)
-            idle_ms = (int)strtol(argv[++i], &end, 10);
-        if (*end != '\0' || idle_ms < 1) {
+            ms = strtol(argv[++i], &end, 10);
+        if (*end != '\0' || ms < 1 || ms > IDLE_MOST_MS) {
             fprintf(stderr, "arq_receiver: %s: see arq_receiver --help\n", argv[i]);
             return 2;
         }
+        idle_ms = (int)ms;
     }
     int left = argc - i;
     if (left != 0 && left != 2 && left != 3) {
@@ -436,10 +436,11 @@ int main(int argc, char **argv) {
     /* With --once we stay for a while after a whole file. The sender may not know yet that
      * it is whole: our ACK of its FIN may be lost, and then the FIN comes again. For how
      * long? No exchange can make both ends sure of the same thing: the last message is
-     * always unsure (the problem of the two armies). Three seconds are some twenty
-     * repetitions. TCP: TIME_WAIT. */
+     * always unsure (the problem of the two armies). Three seconds are long
+     * enough for many repetitions. TCP: TIME_WAIT. */
     double whole_at = 0;
-    while (!stop && (whole_at == 0 || net_seconds() - whole_at < LINGER_S)) {
+    while (!stop &&
+           (whole_at == 0 || r.now.file != NULL || net_seconds() - whole_at < LINGER_S)) {
         if (receive(&r, r.now.file != NULL && idle_ms < 100 ? idle_ms : 100) < 0)
             break;
         if (r.now.file != NULL && (net_seconds() - r.now.heard) * 1000 >= idle_ms) {

@@ -237,8 +237,7 @@ static socket_t open_at(const char *host, const char *port, int front) {
         return NO_SOCKET;
     }
     socket_t s = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
-    int room =
-        BUFFER; /* no more than a wish: Linux allows about 200 KB to ordinary users */
+    int room = BUFFER; /* a wish: Linux allows some 200 KB to ordinary users */
     if (s == NO_SOCKET) {
         net_perror(net_error(), "lossy_relay: socket");
     } else {
