@@ -233,9 +233,9 @@ EMPTY_HASH=cbf29ce484222325 # and its FIN this hash
     start_receiver
     start_relay --delay 20
     random_file 200000
-    start_sender stale 127.0.0.1 "$PORT" "$IN"
+    start_sender stale --verbose 127.0.0.1 "$PORT" "$IN"
     stale=$STARTED_PID
-    wait_line receiver '200000 bytes announced'
+    wait_line stale '^> 3 DATA' # no copy of START is on its way now, to begin it all anew
     kill -9 "$RECEIVER_PID"
     wait "$RECEIVER_PID" || true
     start_receiver
@@ -344,11 +344,11 @@ EMPTY_HASH=cbf29ce484222325 # and its FIN this hash
     random_file 3000
     script -qec "$BIN/06-retransmit/arq_sender 127.0.0.1 $PORT $IN" /dev/null 3>&- </dev/null |
         grep -F '[########################################] 100 % of 0.0 MB'
-    start_relay --delay 100
-    run sender 127.0.0.1 "$PORT" "$IN" # 5 segments of 200 ms: not two seconds
+    run sender 127.0.0.1 "$PORT" "$IN" # that does not take two seconds
     [[ $output != *%* ]]
-    random_file 14000
-    run sender 127.0.0.1 "$PORT" "$IN" # 14 segments: more
+    start_relay --delay 130
+    random_file 9000
+    run sender 127.0.0.1 "$PORT" "$IN" # 10 segments of 260 ms do
     [[ $output == *" % of 0.0 MB, RTO "* ]]
 }
 
