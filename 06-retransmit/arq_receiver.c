@@ -120,8 +120,7 @@ static uint64_t hash_more(uint64_t hash, const unsigned char *bytes, size_t coun
     return hash;
 }
 
-/* An ACK or a RESET. It is never sent again by a timer: the sender's own timer will ask
- * anew. */
+/* An ACK or a RESET. No timer sends it again: the sender's own timer will ask anew. */
 static void answer(const struct receiver *r, const struct peer *to, uint32_t connection,
                    uint32_t type, uint32_t number, uint32_t expected) {
     unsigned char bytes[HEADER + WINDOW_MAX / 8] = {0};
@@ -145,8 +144,7 @@ static void answer(const struct receiver *r, const struct peer *to, uint32_t con
         net_perror(net_error(), "arq_receiver: sendto"); /* to us the same as lost */
 }
 
-/* The transfer is over: whole, or not. Only a whole file gets the name that was asked
- * for. */
+/* The transfer is over. Only a file that is whole gets the name that was asked for. */
 static void end_transfer(struct receiver *r, int whole, const char *why) {
     struct transfer *t = &r->now;
     if (fclose(t->file) != 0 && whole) {
@@ -340,8 +338,7 @@ static void show_progress(struct transfer *t) {
            (unsigned long long)t->written, (unsigned long long)t->announced);
 }
 
-/* The passive end: bound to an address, but there is no listen() or accept(): UDP has
- * none. */
+/* The passive end: bound to an address. UDP has no listen() and no accept(). */
 static socket_t open_at(const char *host, const char *port) {
     struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_PASSIVE}, *address;
     int failed = getaddrinfo(host, port, &hints, &address);

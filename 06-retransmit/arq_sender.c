@@ -128,8 +128,7 @@ static uint32_t crc32(const unsigned char *bytes, size_t count) {
     return ~crc;
 }
 
-/* FNV-1a: a hash that finds accidents. (Against someone who means harm: SHA-256 and a
- * key.) */
+/* FNV-1a: a hash that finds accidents. (Against ill will: SHA-256 and a key.) */
 static uint64_t hash_more(uint64_t hash, const unsigned char *bytes, size_t count) {
     for (size_t i = 0; i < count; i++)
         hash = (hash ^ bytes[i]) * 0x100000001b3;
@@ -156,8 +155,7 @@ static void seal(struct segment *g, const struct transfer *t, uint32_t type,
     put32(g->bytes, crc32(g->bytes + 4, g->length - 4));
 }
 
-/* Makes segment `number`: START, then the file in pieces, then FIN. 0, or -1 after a
- * message. */
+/* Makes segment `number`: START, the file in pieces, FIN. Returns 0 or -1. */
 static int make_segment(struct transfer *t, uint32_t number) {
     struct segment *g = segment(t, number);
     uint64_t before = number == 0 ? 0 : (uint64_t)(number - 1) * DATA_MAX;
@@ -259,8 +257,7 @@ static void take_ack(struct transfer *t, const unsigned char *bytes, size_t payl
     if (t->verbose)
         printf("\n");
 
-    /* All before `expected` is there. So an ACK that was lost is made good by the next
-     * one. */
+    /* All before `expected` is there: an ACK that was lost is made good by the next. */
     for (uint32_t n = t->base; n < expected; n++)
         take_arrival(t, n);
     for (size_t bit = 0; bit < payload * 8 && expected + bit < t->next; bit++)
@@ -340,8 +337,7 @@ static enum outcome take_replies(struct transfer *t) {
     return WHOLE;
 }
 
-/* Sends again what is overdue or overtaken, and sets *wait to the seconds that may now
- * pass. */
+/* Sends again what is overdue or overtaken; *wait: the seconds that may now pass. */
 static enum outcome send_again(struct transfer *t, double *wait) {
     double now = net_seconds(), limit = current_rto(t);
     for (uint32_t n = t->base; n != t->next; n++) {
@@ -454,6 +450,23 @@ static void report(const struct transfer *t) {
     }
 }
 
+static void prepare(struct transfer *t, FILE *file, long length) {
+    t->file = file;
+    rewind(file);
+    t->length = (uint64_t)length;
+    t->hash = 0xcbf29ce484222325; /* where FNV-1a begins */
+    t->last = (uint32_t)((t->length + DATA_MAX - 1) / DATA_MAX) + 1;
+    t->trial = t->window == 1 ? t->last : (t->last - 1) / TRIAL_PART;
+    t->rto = RTO_FIRST;
+    t->backoff = 1;
+    /* Drawn anew for each transfer, so that a segment of a former one, late on its way or
+     * from a sender still running, is never taken for one of ours. */
+    double moment = net_seconds();
+    time_t today = time(NULL);
+    uint64_t draw = hash_more(t->hash, (const void *)&moment, sizeof moment);
+    t->connection = (uint32_t)hash_more(draw, (const void *)&today, sizeof today);
+}
+
 /* A whole number from 1 to `most`, or 0. */
 static int number(const char *text, long most) {
     char *end;
@@ -530,31 +543,16 @@ int main(int argc, char **argv) {
         char peer[NET_ADDRESS_MAX];
         memset(&t, 0, sizeof t);
         t.peer = net_address(a->ai_addr, (socklen_t)a->ai_addrlen, peer);
-        t.file = file;
-        rewind(file);
-        t.length = (uint64_t)length;
-        t.hash = 0xcbf29ce484222325; /* where FNV-1a begins */
-        t.last = (uint32_t)((t.length + DATA_MAX - 1) / DATA_MAX) + 1;
         t.window = (uint32_t)window;
-        t.trial = window == 1 ? t.last : (t.last - 1) / TRIAL_PART;
         t.tries = tries;
         t.verbose = verbose;
-        t.rto = RTO_FIRST;
-        t.backoff = 1;
-        /* Drawn anew for each transfer, so that a segment of a former one, late on its way
-         * or from a sender still running, is never taken for one of ours. */
-        double moment = net_seconds();
-        uint64_t draw = hash_more(t.hash, (const void *)&moment, sizeof moment);
-        time_t today = time(NULL);
-        t.connection = (uint32_t)hash_more(draw, (const void *)&today, sizeof today);
-
+        prepare(&t, file, length);
         t.s = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
         if (t.s == NO_SOCKET) {
             net_perror(net_error(), "arq_sender: socket");
             continue;
         }
-        /* connect() sends nothing: only this peer's datagrams come in now, and its
-         * refusals. */
+        /* connect() sends nothing: now only this peer's datagrams and refusals come in. */
         if (connect(t.s, a->ai_addr, (socklen_t)a->ai_addrlen) < 0 ||
             net_nonblocking(t.s, 1) < 0) {
             net_perror(net_error(), "arq_sender: connect %s", peer);

@@ -67,8 +67,7 @@ static void on_interrupt(int signal_number) {
     stop = 1;
 }
 
-/* The next of a row of numbers that look random and are all settled by the first
- * (splitmix64). */
+/* splitmix64: numbers that look random, and are all settled by the first state. */
 static uint64_t draw(uint64_t *state) {
     uint64_t z = (*state += 0x9e3779b97f4a7c15);
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
@@ -104,15 +103,13 @@ static void hold(struct relay *r, int way, unsigned long long number,
 }
 
 /* Rolls the dice for one datagram. Each has its own, made from the seed, its way and its
- * number: datagram 17 has the same fate in each run with that seed, whatever the others
- * do. */
+ * number: with that seed datagram 17 has the same fate in every run. */
 static void take(struct relay *r, int way, unsigned char *bytes, size_t length) {
     struct counts *c = &r->counts[way];
     unsigned long long number = ++c->came;
     uint64_t dice = r->o.seed ^ (uint64_t)way << 63 ^ number << 20;
     draw(&dice);
-    /* All are thrown, also those that are not looked at: so more of one does not shift
-     * another. */
+    /* All are thrown, also those nobody looks at: more loss does not shift the others. */
     int lost = chance(&dice, r->o.loss), doubled = chance(&dice, r->o.duplicate);
     int late = chance(&dice, r->o.reorder), damaged = chance(&dice, r->o.damage);
     double extra = (double)(draw(&dice) % (HELD_BACK_MS * 1000)) / 1e6;
