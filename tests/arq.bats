@@ -209,6 +209,14 @@ EMPTY_HASH=cbf29ce484222325 # and its FIN this hash
     [[ $output == *"arq_sender: 127.0.0.1:$PORT: Connection refused (ECONNREFUSED)"* ]]
 }
 
+@test "each address of a name is tried" {
+    not_on_windows "Wine does not report an unreachable UDP port"
+    start_receiver
+    random_file 5000
+    sender localhost "$PORT" "$IN" # ::1 may come first, where nobody listens
+    same
+}
+
 @test "a sender that vanishes is given up, leaves no file, and the next one is served" {
     start_receiver --idle 300
     start_relay --delay 20
