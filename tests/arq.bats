@@ -253,6 +253,10 @@ EMPTY_HASH=cbf29ce484222325 # and its FIN this hash
     wait_line stale '^> 3 DATA' # no copy of START is on its way now, to begin it all anew
     kill -9 "$RECEIVER_PID"
     wait "$RECEIVER_PID" || true
+    for _ in $(seq 200); do # Wine gives the port back a moment after the program's end
+        grep -qi ":$(printf %04X "$RECEIVER") " /proc/net/udp 2>/dev/null || break
+        sleep 0.02
+    done
     start_receiver
     wait_exit "$stale" && return 1
     wait_line stale 'the receiver has ended it: it knows no such transfer'
