@@ -30,7 +30,8 @@ static const char *const textbook_settings[][2] = {
     {"net.ipv4.tcp_ecn", "0"},
     {"net.ipv4.tcp_fastopen", "0"},
     {"net.ipv4.tcp_autocorking", "0"},
-    {"net.ipv4.tcp_early_retrans", "0"}, /* no tail loss probe */
+    {"net.ipv4.tcp_early_retrans", "0"},    /* no tail loss probe */
+    {"net.ipv4.tcp_retrans_collapse", "0"}, /* a segment goes again as it first went */
     {"net.ipv4.tcp_recovery", "0"}, /* no RACK: three duplicate ACKs, as RFC 5681 says */
     {"net.ipv4.tcp_syn_linear_timeouts",
      "0"},                                 /* SYN again after 1, 3, 7 s, not 1, 2, 3, 4 s */
