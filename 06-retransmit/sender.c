@@ -7,7 +7,7 @@
  *            --time      say how long each wait took
  * Compile:   cc -o sender sender.c         (Windows: gcc -o sender sender.c -lws2_32)
  * Try it:    ./receiver                                     in one terminal: listening on ...
- *            ./sender 127.0.0.1 7000 --confirm 100 100      in another: send buffer ...
+ *            ./sender 127.0.0.1 7000 --confirm 100 100      in another: in buffer: ...
  * Look for:  send() returns at once: it only fills the kernel's send buffer. What lies there is
  *            kept until its ACK has come, for it may have to be sent again.
  *            On the wire: data-transfer.scene, lost-data.scene, send-buffer.scene
@@ -70,7 +70,7 @@ static int wait_until_confirmed(socket_t s, int times) {
     }
     for (int round = 1; left > 0; left = in_send_buffer(s), round++) {
         if (left != before)
-            printf("send buffer: %ld bytes not confirmed\n", left);
+            printf("in buffer: %ld bytes\n", left);
         before = left;
         int err = round % 1000 ? 0 : error_of(s);
         if (err == 0 && net_seconds() - start > ANSWER_LIMIT_MS / 1000.0)
@@ -82,9 +82,9 @@ static int wait_until_confirmed(socket_t s, int times) {
         net_sleep(1);
     }
     if (times)
-        printf("send buffer: empty after %.1f ms\n", (net_seconds() - start) * 1000);
+        printf("in buffer: 0 after %.1f ms\n", (net_seconds() - start) * 1000);
     else
-        printf("send buffer: empty\n");
+        printf("in buffer: 0\n");
     return 0;
 }
 

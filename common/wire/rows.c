@@ -69,8 +69,8 @@ static void put_why(struct lane *lane, const struct log *log,
     if ((frame->why == WHY_RTO || frame->why == WHY_TLP) && frame->first != NO_INDEX) {
         double waited = (double)(frame->sent - log->frames[frame->first].sent) / 1e6;
         snprintf(lane->text, sizeof lane->text,
-                 waited < 9999.5 ? "%s after %.0f ms" : "%s after %.0f s",
-                 words[frame->why], waited < 9999.5 ? waited : waited / 1e3);
+                 waited < 999.5 ? "%s after %.0f ms" : "%s after %.1f s", words[frame->why],
+                 waited < 999.5 ? waited : waited / 1e3);
     }
 }
 
