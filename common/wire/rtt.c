@@ -122,8 +122,22 @@ static void fill(const struct walk *w, struct rtt_row *row) {
     row->linux_rto = w->l_rto;
 }
 
+/* When TCP handed the segment down. One that had to wait until ARP had found the peer left later: the
+ * question that it waited for is then the frame that this host sent just before. */
+static int64_t handed_down(const struct walk *w, long frame) {
+    for (long i = frame - 1; i >= 0; i--) {
+        const struct logged_frame *before = &w->log->frames[i];
+        if (before->from == w->host)
+            return before->f.protocol == P_ARP && before->f.arp_operation == 1
+                       ? before->left
+                       : w->log->frames[frame].left;
+    }
+    return w->log->frames[frame].left;
+}
+
 /* Marks what this segment sends a second time; what it sends for the first time is remembered. */
-static void segment_sent(struct walk *w, const struct logged_frame *frame, long index) {
+static void segment_sent(struct walk *w, long number, long index) {
+    const struct logged_frame *frame = &w->log->frames[number];
     uint32_t seq = frame->f.seq, end = seq + frame_sequence_length(&frame->f);
     if (seq == end)
         return;
@@ -145,7 +159,7 @@ static void segment_sent(struct walk *w, const struct logged_frame *frame, long 
     if ((int32_t)(end - w->nxt) <= 0)
         return;
     if (w->count < MOST_UNACKED)
-        w->unacked[w->count++] = (struct unacked){w->nxt, end, frame->left, 0};
+        w->unacked[w->count++] = (struct unacked){w->nxt, end, handed_down(w, number), 0};
     w->nxt = end;
 }
 
@@ -208,7 +222,7 @@ struct rtt_row *rtt_rows(const struct log *log, int host, long *count) {
         if (frame->f.protocol != P_TCP || frame->connection != w->connection)
             continue;
         if (e->kind == EV_SEND)
-            segment_sent(w, frame, i);
+            segment_sent(w, e->frame, i);
         else
             ack_arrived(w, e, i);
     }
