@@ -383,7 +383,7 @@ s, _ = l.accept(); s.close()'
         run lesson 06-retransmit/$line
         [ "$status" = 2 ]
         [ "${#lines[@]}" = 1 ]
-        [[ ${lines[0]} == "${line%% *}: expected "*"--help" ]]
+        [[ ${lines[0]%$'\r'} == "${line%% *}: expected "*"--help" ]]
     done
     for program in sender receiver keepalive; do
         run lesson 06-retransmit/$program --help

@@ -255,7 +255,7 @@ static const char *call_text(const struct event *e, char *text, size_t size) {
 
 const char *log_event_text(const struct log *log, const struct event *e, char *text,
                            size_t size) {
-    char what[120];
+    char what[180];
     const char *host = host_names[e->host];
     switch (e->kind) {
     case EV_SEND:
