@@ -1,12 +1,12 @@
-/* keepalive.c - an idle connection whose kernel asks now and then whether the peer is still there.
+/* keepalive.c - an idle connection whose kernel asks now and then after the peer.
  *
- * Usage:     keepalive HOST PORT [IDLE INTERVAL COUNT]     (seconds, seconds, probes: 1 1 3)
- * Compile:   cc -o keepalive keepalive.c    (Windows: gcc -o keepalive keepalive.c -lws2_32)
- * Try it:    ./receiver                     in one terminal: listening on 127.0.0.1:7000
- *            ./keepalive 127.0.0.1 7000     in another: connected to 127.0.0.1:7000
- *            and end the first (Ctrl-C):    the peer has closed
- * Look for:  without SO_KEEPALIVE this recv() would wait for ever for a peer whose machine was
- *            switched off: an idle TCP connection sends nothing at all.
+ * Usage:     keepalive HOST PORT [IDLE INTERVAL COUNT]  (seconds, seconds, probes: 1 1 3)
+ * Compile:   cc -o keepalive keepalive.c  (Windows: gcc -o keepalive keepalive.c -lws2_32)
+ * Try it:    ./receiver                   in one terminal: listening on 127.0.0.1:7000
+ *            ./keepalive 127.0.0.1 7000   in another: connected to 127.0.0.1:7000
+ *            and end the first (Ctrl-C):  the peer has closed
+ * Look for:  an idle TCP connection sends nothing at all. Without SO_KEEPALIVE this recv()
+ *            would wait for ever for a peer whose machine was switched off.
  *            On the wire: keepalive-dead-peer.scene
  * See also:  receiver.c
  */
@@ -16,10 +16,10 @@
 #include <mstcpip.h>
 #endif
 
-/* After IDLE seconds without a segment a probe goes out: an empty one, whose number lies just before
- * the next, so that any TCP must answer it with an ACK. After COUNT of them, INTERVAL seconds
- * apart and all unanswered, the kernel declares the connection dead. Unless told otherwise Linux
- * waits 2 hours, then 9 times 75 seconds. Returns 0 or -1. */
+/* After IDLE seconds without a segment a probe goes out: an empty one, whose number lies
+ * just before the next, so that any TCP must answer it with an ACK. After COUNT of them,
+ * INTERVAL seconds apart and all unanswered, the kernel declares the connection dead.
+ * Unless told otherwise Linux waits 2 hours, then 9 times 75 seconds. Returns 0 or -1. */
 static int switch_on(socket_t s, int idle, int interval, int count) {
 #ifdef _WIN32 /* one call for it all, in ms; the number of probes is always 10 */
     struct tcp_keepalive wanted = {1, (ULONG)idle * 1000, (ULONG)interval * 1000};
@@ -47,7 +47,8 @@ static int switch_on(socket_t s, int idle, int interval, int count) {
 #endif
 }
 
-/* Reads whatever comes until there is no peer any more. Returns 0 after its FIN, -1 after an error. */
+/* Reads whatever comes until there is no peer any more. Returns 0 after its FIN, -1
+ * after an error. */
 static int wait_for_the_end(socket_t s) {
     char chunk[1024];
     for (;;) {

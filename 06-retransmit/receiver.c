@@ -1,15 +1,15 @@
 /* receiver.c - takes what sender.c sends; it can be slow, short of room, or answer.
  *
- * Usage:     receiver [HOST PORT] [OPTION]...     (127.0.0.1 7000; port 0 takes any free one)
+ * Usage:     receiver [HOST PORT] [OPTION]...  (127.0.0.1 7000; port 0 takes any free one)
  *            --after MS      wait so long before the first recv()
  *            --buffer BYTES  SO_RCVBUF: what the kernel may keep for us unread
  *            --reply BYTES   answer with one byte each time so many have come
  * Compile:   cc -o receiver receiver.c     (Windows: gcc -o receiver receiver.c -lws2_32)
- * Try it:    ./receiver                             in one terminal: listening on 127.0.0.1:7000
- *            ./sender 127.0.0.1 7000 100 100        in another
- *                                                   first: 127.0.0.1:...: 200 bytes
- * Look for:  the ACKs come from the kernel, whether we call recv() or not; only the window, the
- *            room that is left for unread bytes, depends on us.
+ * Try it:    ./receiver                       in one terminal: listening on 127.0.0.1:7000
+ *            ./sender 127.0.0.1 7000 100 100  in another
+ *                                             in the first: 127.0.0.1:...: 200 bytes
+ * Look for:  the ACKs come from the kernel, whether we call recv() or not; only the window,
+ *            the room that is left for unread bytes, depends on us.
  *            On the wire: zero-window.scene, nagle-delayed-ack.scene
  * See also:  sender.c; 02-tcp-echo/server.c, where each of these calls is explained.
  */
@@ -43,7 +43,8 @@ static int take_all(socket_t s, const struct manner *manner, const char *peer) {
         since_reply += (long)count;
         for (; manner->reply > 0 && since_reply >= manner->reply;
              since_reply -= manner->reply)
-            /* The ACK of what came rides on this segment, if it has not gone alone before. */
+            /* The ACK of what came rides on this segment, if it has not gone alone
+             * before. */
             if (send(s, "a", 1, 0) < 0) {
                 net_perror(net_error(), "receiver: send to %s", peer);
                 return -1;
@@ -75,7 +76,8 @@ static socket_t listen_on(const char *host, const char *port, long buffer) {
 #else
     setsockopt(s, SOL_SOCKET, SO_REUSEADDR, (const void *)&on, sizeof on);
 #endif
-    /* Before listen(): the window is offered in the SYN,ACK already, and connections inherit it. */
+    /* Before listen(): the window is offered in the SYN,ACK already, and connections
+     * inherit it. */
     if (buffer > 0)
         setsockopt(s, SOL_SOCKET, SO_RCVBUF, (const void *)&size, sizeof size);
     failed = bind(s, a->ai_addr, (socklen_t)a->ai_addrlen) < 0;

@@ -1,15 +1,15 @@
-/* sender.c - sends a few segments of known sizes, so that one can watch how TCP delivers them.
+/* sender.c - sends segments of known sizes, so that one can watch how TCP delivers them.
  *
  * Usage:     sender HOST PORT [OPTION]... BYTES...     one send() for each number of BYTES
- *            --nodelay   TCP_NODELAY: do not hold a small segment back while another is unconfirmed
- *            --confirm   after each send() wait until the peer's kernel has confirmed all of it
+ *            --nodelay   TCP_NODELAY: a small segment does not wait for the ACK of another
+ *            --confirm   after each send() wait until the peer's kernel has confirmed all
  *            --ask N     N times: send all of it, then wait for an answer of one byte
  *            --time      say how long each wait took
  * Compile:   cc -o sender sender.c         (Windows: gcc -o sender sender.c -lws2_32)
- * Try it:    ./receiver                                     in one terminal: listening on ...
- *            ./sender 127.0.0.1 7000 --confirm 100 100      in another: in buffer: ...
- * Look for:  send() returns at once: it only fills the kernel's send buffer. What lies there is
- *            kept until its ACK has come, for it may have to be sent again.
+ * Try it:    ./receiver --reply 150                     in one terminal: listening on ...
+ *            ./sender 127.0.0.1 7000 --ask 3 --time 100 50      in another: answer 1 ...
+ * Look for:  send() returns at once: it only fills the kernel's send buffer. What is there
+ *            is kept until its ACK has come: it may have to be sent again.
  *            On the wire: data-transfer.scene, lost-data.scene, send-buffer.scene
  * See also:  receiver.c
  */
@@ -34,7 +34,8 @@ struct job {
 
 static char bytes[MOST_BYTES];
 
-/* How many bytes lie in the send buffer: not sent yet, or sent and not confirmed. -1: not told. */
+/* How many bytes lie in the send buffer: not sent yet, or sent and not confirmed. -1:
+ * not told. */
 static long in_send_buffer(socket_t s) {
     int count = 0;
 #if defined(__linux__)
@@ -59,8 +60,8 @@ static int error_of(socket_t s) {
     return err;
 }
 
-/* No call waits for the ACK of what was sent: so it is asked for every ten milliseconds, and once in a
- * while whether the kernel has given up. */
+/* No call waits for the ACK of what was sent: so it is asked for every ten milliseconds,
+ * and once in a while whether the kernel has given up. */
 static int wait_until_confirmed(socket_t s, int times) {
     double start = net_seconds();
     long left = in_send_buffer(s), before = -1;
@@ -117,8 +118,8 @@ static int wait_for_answer(socket_t s) {
 
 static int send_each(socket_t s, const struct job *job) {
     for (int i = 0; i < job->count; i++) {
-        /* A segment goes out now, unless Nagle's rule holds it back: a small one waits for the ACK
-         * of the one before. TCP_NODELAY switches that rule off. */
+        /* A segment goes out now, unless Nagle's rule holds it back: a small one waits
+         * for the ACK of the one before. TCP_NODELAY switches that rule off. */
         if (send_all(s, (size_t)job->sizes[i]) < 0)
             return -1;
         if (job->confirm && wait_until_confirmed(s, job->times) < 0)

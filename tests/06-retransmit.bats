@@ -28,7 +28,7 @@ setup_file() {
         pids+=("$!")
     done
     for scene in $QUICK; do play "$scene"; done
-    for scene in rto-adapts karn fast-retransmit; do draw "$scene"; done
+    for scene in rto-adapts karn fast-retransmit nagle-delayed-ack; do draw "$scene"; done
     wait "${pids[@]}"
 }
 
@@ -236,6 +236,12 @@ table() {
     played keepalive-dead-peer
     [ "$(count 'client > ACK seq=1199 .*why=keepalive')" = 3 ]
     in_order 'why=keepalive' 'client = CLOSED' 'client : recv\(3\) = ETIMEDOUT'
+}
+
+@test "a delayed ACK has a row of its own on the ladder" {
+    need_wire
+    awk '/recv\(4\) = 100/ { n++ } n == 2 && /◀.* ACK seq=2002 ack=1450/ { found = 1 }
+         found && /DATA seq=1450/ { both = 1 } END { exit !both }' "$BATS_FILE_TMPDIR/nagle-delayed-ack.ladder"
 }
 
 # ---- the wire's part ----------------------------------------------------------------------------

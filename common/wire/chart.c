@@ -42,7 +42,7 @@ static void put_escaped(FILE *out, const char *text) {
         }
 }
 
-/* ---- the frame ----------------------------------------------------------------------------------- */
+/* ---- the frame ----------------------------------------------------------------------- */
 
 static const char style[] =
     "<style>\n"
@@ -129,7 +129,7 @@ static int64_t first_time(const struct log *log) {
     return log->event_count ? log->events[0].time : 0;
 }
 
-/* ---- RTT and RTO --------------------------------------------------------------------------------- */
+/* ---- RTT and RTO --------------------------------------------------------------------- */
 
 /* A line through one value of every row; of what stays until the next row, with steps. */
 static void rto_line(FILE *out, const struct axes *a, const struct rtt_row *rows,
@@ -213,7 +213,7 @@ void chart_rto(FILE *out, const struct log *log, int host, const char *title) {
     free(rows);
 }
 
-/* ---- sequence number over time ------------------------------------------------------------------- */
+/* ---- sequence number over time ------------------------------------------------------- */
 
 struct chart {
     const struct log *log;
@@ -224,7 +224,8 @@ struct chart {
     int window_fits;
 };
 
-/* The event's frame when it is one that counts: a TCP segment of the connection, from or to the host. */
+/* The event's frame when it is one that counts: a TCP segment of the connection, from or
+ * to the host. */
 static const struct logged_frame *counts(const struct chart *c, const struct event *e) {
     if (e->kind > EV_LOST || (e->kind == EV_LOST) != (e->host != c->host))
         return NULL;
@@ -239,7 +240,8 @@ static double window_top(const struct chart *c, const struct logged_frame *frame
     return (double)frame->ack + (double)((uint32_t)frame->f.window << scale);
 }
 
-/* The connection, how far the axes must reach, and whether the window's line can be in the picture. */
+/* The connection, how far the axes must reach, and whether the window's line can be in
+ * the picture. */
 static int measure(struct chart *c) {
     double top = 0, low = 1e18, window = 0;
     int offered[HOSTS] = {-1, -1};
@@ -276,7 +278,8 @@ static int measure(struct chart *c) {
     return 0;
 }
 
-/* What the ACKs that arrive say, as a line with steps: of ack itself, or of ack plus window. */
+/* What the ACKs that arrive say, as a line with steps: of ack itself, or of ack plus
+ * window. */
 static void ack_line(FILE *out, const struct chart *c, int window, const char *classes) {
     double last = -1;
     fprintf(out, "<path class=\"%s\" d=\"", classes);

@@ -1,5 +1,5 @@
-/* log.c - see log.h. Events are only added, never changed but for three marks: blocked, note, and
- * nothing else. */
+/* log.c - see log.h. Events are only added, never changed but for three marks: blocked, note,
+ * reached. */
 #include "log.h"
 
 #include <stdio.h>
@@ -101,11 +101,12 @@ static uint32_t shown(struct connection *c, int host, uint32_t seq) {
 
 /* The frame that first carried the first byte (or SYN, or FIN) of this one. */
 static long first_sending(const struct log *log, const struct logged_frame *again) {
-    for (long i = 0; i < log->frame_count; i++) {
+    for (long i = log->frame_count - 1; i >= 0; i--) {
         const struct logged_frame *frame = &log->frames[i];
         uint32_t length = frame_sequence_length(&frame->f);
-        if (frame->f.protocol == P_TCP && frame->connection == again->connection &&
-            frame->from == again->from && again->f.seq - frame->f.seq < length)
+        if (frame->f.protocol == P_TCP && !frame->again &&
+            frame->connection == again->connection && frame->from == again->from &&
+            again->f.seq - frame->f.seq < length)
             return i;
     }
     return NO_INDEX;

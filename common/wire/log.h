@@ -4,6 +4,7 @@
  * same as numbered events, each with its text in the one grammar (../../README.md, "The words"):
  *
  *     client > SYN seq=1000          a segment is sent
+ *     client > DATA seq=1300 why=RTO the kernel sends it again by itself
  *     server < SYN seq=1000          it is delivered
  *     server x SYN seq=1000          it is lost, and never reaches the server
  *     server = SYN_RCVD              a state of that host's end of a connection

@@ -298,8 +298,7 @@ static void endpoints_vanished(struct stage *s, int host, const struct endpoint 
             continue;
         }
         s->seen[host][i] = s->seen[host][--s->seen_count[host]];
-        memset(&gone.now.gauge, 0,
-               sizeof gone.now.gauge); /* nobody is left to say anything */
+        gone.now.gauge = (struct gauge){0}; /* nobody is left to say anything */
         log_gauge(s, host, &gone);
         log_state(s, host, &gone,
                   gone.now.state == SYN_RCVD && listens_on(rows, count, gone.now.own_port)
@@ -770,9 +769,13 @@ static int draw(struct stage *s, const char *path,
     if (path == NULL)
         return 0;
     FILE *out = fopen(path, "w");
-    if (out)
+    int bad = out == NULL;
+    if (out) {
         chart(out, &s->log, host, s->scene->title ? s->scene->title : "One connection");
-    if (out == NULL || ferror(out) | fclose(out)) {
+        bad = ferror(out) != 0;
+        bad |= fclose(out) != 0;
+    }
+    if (bad) {
         fprintf(stderr, "wire: %s: %s\n", path, strerror(errno));
         return -1;
     }

@@ -76,13 +76,17 @@ static void put_why(struct lane *lane, const struct log *log,
 
 /* What it has got behind a hole: the newest piece first, as it is in the segment. */
 static void put_sack(struct lane *lane, const struct logged_frame *frame) {
-    size_t used = 0;
     lane->kind = LANE_WHY;
     snprintf(lane->text, sizeof lane->text, "SACK %u-%u", frame->sack[0][0],
              frame->sack[0][1]);
-    for (int i = 1; i < frame->f.sack_count && used < sizeof lane->result; i++)
-        used += (size_t)snprintf(lane->result + used, sizeof lane->result - used, "%s%u-%u",
-                                 i > 1 ? " " : "", frame->sack[i][0], frame->sack[i][1]);
+    for (int i = 1; i < frame->f.sack_count; i++) {
+        char piece[24];
+        size_t used = strlen(lane->result);
+        snprintf(piece, sizeof piece, "%s%u-%u", i > 1 ? " " : "", frame->sack[i][0],
+                 frame->sack[i][1]);
+        if (used + strlen(piece) < sizeof lane->result) /* what has no room is left out */
+            memcpy(lane->result + used, piece, strlen(piece) + 1);
+    }
 }
 
 static void frame_sent(struct rows *rows, const struct log *log, const struct event *e) {

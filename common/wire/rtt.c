@@ -37,7 +37,7 @@ struct walk {
     long row_count, row_room;
 };
 
-/* ---- the two rules ------------------------------------------------------------------------------- */
+/* ---- the two rules ------------------------------------------------------------------- */
 
 static double distance(double a) {
     return a < 0 ? -a : a;
@@ -55,8 +55,8 @@ static void rfc_sample(struct walk *w, double r) {
     w->rto = w->srtt + 4 * w->rttvar;
 }
 
-/* Linux keeps four times the deviation. Its numbers are whole, with three or two bits behind the point; that
- * is finer than any clock here, and left out. */
+/* Linux keeps four times the deviation. Its numbers are whole, with three or two bits
+ * behind the point; that is finer than any clock here, and left out. */
 static void linux_sample(struct walk *w, double r) {
     if (w->l_srtt < 0) {
         w->l_srtt = r;
@@ -85,7 +85,7 @@ static void linux_sample(struct walk *w, double r) {
     w->l_rto = w->l_srtt + w->l_rttvar;
 }
 
-/* ---- the walk ------------------------------------------------------------------------------------ */
+/* ---- the walk ------------------------------------------------------------------------ */
 
 /* What the kernel said when all that this event led to in it was done, and nothing else. */
 static struct gauge kernel_then(const struct walk *w, long index) {
@@ -122,8 +122,9 @@ static void fill(const struct walk *w, struct rtt_row *row) {
     row->linux_rto = w->l_rto;
 }
 
-/* When TCP handed the segment down. One that had to wait until ARP had found the peer left later: the
- * question that it waited for is then the frame that this host sent just before. */
+/* When TCP handed the segment down. One that had to wait until ARP had found the peer
+ * left later: the question that it waited for is then the frame that this host sent just
+ * before. */
 static int64_t handed_down(const struct walk *w, long frame) {
     for (long i = frame - 1; i >= 0; i--) {
         const struct logged_frame *before = &w->log->frames[i];
@@ -135,7 +136,8 @@ static int64_t handed_down(const struct walk *w, long frame) {
     return w->log->frames[frame].left;
 }
 
-/* Marks what this segment sends a second time; what it sends for the first time is remembered. */
+/* Marks what this segment sends a second time; what it sends for the first time is
+ * remembered. */
 static void segment_sent(struct walk *w, long number, long index) {
     const struct logged_frame *frame = &w->log->frames[number];
     uint32_t seq = frame->f.seq, end = seq + frame_sequence_length(&frame->f);
@@ -180,6 +182,8 @@ static void ack_arrived(struct walk *w, const struct event *e, long index) {
         else
             w->unacked[i].seq = ack;
     }
+    if (left == 0)
+        return; /* more was under way than is remembered */
     w->count -= gone;
     memmove(w->unacked, w->unacked + gone, (size_t)w->count * sizeof w->unacked[0]);
     w->una = ack;
@@ -196,7 +200,8 @@ static void ack_arrived(struct walk *w, const struct event *e, long index) {
     fill(w, row);
 }
 
-/* The first connection on which the host has sent a segment; NO_INDEX when there is none. */
+/* The first connection on which the host has sent a segment; NO_INDEX when there is
+ * none. */
 static long first_connection(const struct log *log, int host) {
     for (long i = 0; i < log->frame_count; i++)
         if (log->frames[i].f.protocol == P_TCP && log->frames[i].from == host)
@@ -232,7 +237,7 @@ struct rtt_row *rtt_rows(const struct log *log, int host, long *count) {
     return rows;
 }
 
-/* ---- the table ----------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------- */
 
 static double tick_ms(void) {
     struct timespec grain;

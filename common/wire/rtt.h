@@ -1,14 +1,15 @@
 /* rtt.h - each round trip that one host measures, and the timeout that follows from it.
  *
- * In: the log. Out: one row for each ACK of something new and for each timeout, with SRTT, RTTVAR and RTO
- * worked out from the segments by RFC 6298 and by Linux's rule, and what the kernel itself said then.
- * Portable C.
+ * In: the log. Out: one row for each ACK of something new and for each timeout, with
+ * SRTT, RTTVAR and RTO worked out from the segments by RFC 6298 and by Linux's rule, and
+ * what the kernel itself said then. Portable C.
  *
- * Linux's rule (tcp_rtt_estimator() in net/ipv4/tcp_input.c) differs in three things: the floor of
- * 200 ms lies under 4 RTTVAR, not under RTO; RTTVAR is the largest deviation of the last round
- * trip, and falls by a quarter of the difference once per round trip; a round trip that is faster than the
- * mean raises the deviation by an eighth of what a slower one would.
- * With SACK or timestamps switched on a kernel measures more round trips than these.
+ * Linux's rule (tcp_rtt_estimator() in net/ipv4/tcp_input.c) differs in three things:
+ * the floor of 200 ms lies under 4 RTTVAR, not under RTO; RTTVAR is the largest
+ * deviation of the last round trip, and falls by a quarter of the difference once per
+ * round trip; a round trip that is faster than the mean raises the deviation by an
+ * eighth of what a slower one would. With SACK or timestamps switched on a kernel
+ * measures more round trips than these. /
  */
 #ifndef RTT_H
 #define RTT_H

@@ -1,4 +1,5 @@
-/* stamp.c - see stamp.h. A packet socket sees what a capture program would see, with its times. */
+/* stamp.c - see stamp.h. A packet socket sees what a capture program would see, with its
+ * times. */
 #define _GNU_SOURCE
 #include "stamp.h"
 
@@ -48,7 +49,8 @@ int stamps_open(struct stamps *stamps, const struct host *host) {
     return stamps->socket < 0 ? -1 : 0;
 }
 
-/* The kernel stamps by the clock of the day; what is wanted is the one that is never set. */
+/* The kernel stamps by the clock of the day; what is wanted is the one that is never
+ * set. */
 static int64_t monotonic(const struct timespec *day) {
     struct timespec m, d;
     clock_gettime(CLOCK_MONOTONIC, &m);
