@@ -153,7 +153,7 @@ table() {
 
 @test "the RTO rises with four slow round trips and falls slowly after them" {
     table rto-adapts >"$BATS_TEST_TMPDIR/table"
-    awk '{ rto[NR] = $12 } END { exit !(rto[8] > rto[4] + 50 && rto[9] <= rto[8] && rto[9] > rto[4] + 30) }' \
+    awk '{ rto[NR] = $12 } END { exit !(rto[8] > rto[4] + 40 && rto[9] <= rto[8] && rto[9] > rto[4] + 30) }' \
         "$BATS_TEST_TMPDIR/table"
 }
 
