@@ -49,6 +49,7 @@ lesson() {
 start() {
     local name=$1
     shift
+    : >"$BATS_TEST_TMPDIR/$name" # what a former program of this name has printed is gone at once
     "$@" >"$BATS_TEST_TMPDIR/$name" 2>&1 3>&- </dev/null &
     STARTED_PID=$!
     STARTED+=("$STARTED_PID")

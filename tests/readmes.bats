@@ -21,6 +21,8 @@ shows_what_comes() {
 
 @test "04-handshake-trace/README.md shows what comes" { shows_what_comes 04-handshake-trace/README.md; }
 
+@test "06-retransmit/README.md shows what comes" { shows_what_comes 06-retransmit/README.md; }
+
 @test "no README is left out of these tests" {
     cd "$ROOT"
     for file in README.md [0-9]*/README.md; do
