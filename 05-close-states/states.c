@@ -57,9 +57,9 @@ static const char *table_state(unsigned own_port, unsigned peer_port) {
         "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING",  "LAST_ACK", "TIME_WAIT"};
     const char *state = "CLOSED";
     DWORD size = 0;
-    MIB_TCPTABLE_OWNER_PID *table = NULL;
+    MIB_TCPTABLE *table = NULL;
     /* The first answer is the size, but connections may be added before the second question. */
-    while (GetExtendedTcpTable(table, &size, FALSE, AF_INET, TCP_TABLE_OWNER_PID_ALL, 0) ==
+    while (GetExtendedTcpTable(table, &size, FALSE, AF_INET, TCP_TABLE_BASIC_ALL, 0) ==
            ERROR_INSUFFICIENT_BUFFER) {
         free(table);
         table = malloc(size);
@@ -67,7 +67,7 @@ static const char *table_state(unsigned own_port, unsigned peer_port) {
             return "?";
     }
     for (DWORD i = 0; table && i < table->dwNumEntries; i++) {
-        const MIB_TCPROW_OWNER_PID *row = &table->table[i];
+        const MIB_TCPROW *row = &table->table[i];
         unsigned peer =
             row->dwState == MIB_TCP_STATE_LISTEN ? 0 : ntohs((u_short)row->dwRemotePort);
         if (ntohs((u_short)row->dwLocalPort) == own_port && peer == peer_port &&

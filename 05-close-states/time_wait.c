@@ -7,7 +7,7 @@
  * Try it:    ./time_wait                    we closed first: port 40000 is in TIME_WAIT
  *                                           bind with no option: Address already in use (EADDRINUSE)
  *                                           bind with SO_REUSEADDR: works
- *                                           [########............] 36 s
+ *                                           [########......................] 44 s left
  *                                           bind with no option: works after 60.1 s: CLOSED
  * Look for:  `ss -tano state time-wait` (Linux) or `netstat -an | grep TIME_WAIT` in a second
  *            terminal meanwhile: no program has this socket any more, the kernel keeps it alone.
@@ -25,12 +25,12 @@ enum {
 };
 
 #ifdef _WIN32
-static const char strict_name[] = "SO_EXCLUSIVEADDRUSE";
+static const char careful_name[] = "SO_EXCLUSIVEADDRUSE";
 #else
-static const char strict_name[] = "no option";
+static const char careful_name[] = "no option";
 #endif
 
-enum how { PLAIN, REUSE, STRICT };
+enum how { PLAIN, REUSE, CAREFUL };
 
 /* Whether the address can be bound now. Returns 0, or the error. The three ways:
  *
@@ -38,7 +38,7 @@ enum how { PLAIN, REUSE, STRICT };
  *   REUSE   SO_REUSEADDR. POSIX: allowed in TIME_WAIT, refused while somebody listens: what every
  *           server wants. Windows: allowed always, even beside a living server that it robs of its
  *           clients: what no server wants.
- *   STRICT  what a careful server waits for: on Windows SO_EXCLUSIVEADDRUSE, the option against
+ *   CAREFUL what a careful server waits for: on Windows SO_EXCLUSIVEADDRUSE, the option against
  *           being robbed, for which an old connection must be quite gone; elsewhere the same as PLAIN */
 static int try_bind(const struct sockaddr_storage *address, socklen_t length,
                     enum how how) {
@@ -49,7 +49,7 @@ static int try_bind(const struct sockaddr_storage *address, socklen_t length,
     if (how == REUSE)
         setsockopt(s, SOL_SOCKET, SO_REUSEADDR, (const void *)&on, sizeof on);
 #ifdef _WIN32
-    if (how == STRICT)
+    if (how == CAREFUL)
         setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const void *)&on, sizeof on);
 #endif
     if (bind(s, (const struct sockaddr *)address, length) < 0)
@@ -186,7 +186,7 @@ static int count_down(const struct sockaddr_storage *address, socklen_t length,
 #else
     int terminal = isatty(2);
 #endif
-    while ((err = try_bind(address, length, STRICT)) == NET_E(ADDRINUSE) &&
+    while ((err = try_bind(address, length, CAREFUL)) == NET_E(ADDRINUSE) &&
            passed < GIVE_UP_S) {
         show_progress(passed, seconds_left(port), terminal, &next_line);
         net_sleep(LOOK_MS);
@@ -195,10 +195,13 @@ static int count_down(const struct sockaddr_storage *address, socklen_t length,
     if (terminal)
         fprintf(stderr, "\r%*s\r", BAR + 16, "");
     if (err != 0) {
-        net_perror(err, "time_wait: bind with %s after %.0f s", strict_name, passed);
+        net_perror(err, "time_wait: bind with %s after %.0f s", careful_name, passed);
         return -1;
     }
-    printf("bind with %s: works after %.1f s: CLOSED\n", strict_name, passed);
+    if (passed > 0)
+        printf("bind with %s: works after %.1f s: CLOSED\n", careful_name, passed);
+    else
+        printf("Nothing to wait for: this system does not mind.\n");
     return 0;
 }
 
@@ -246,7 +249,7 @@ int main(int argc, char **argv) {
     report("no option", try_bind(&address, length, PLAIN));
     report("SO_REUSEADDR", try_bind(&address, length, REUSE));
 #ifdef _WIN32
-    report("SO_EXCLUSIVEADDRUSE", try_bind(&address, length, STRICT));
+    report("SO_EXCLUSIVEADDRUSE", try_bind(&address, length, CAREFUL));
 #endif
     int result = only_bind ? 0 : count_down(&address, length, number);
     net_stop();
