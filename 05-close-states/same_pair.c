@@ -82,6 +82,8 @@ static socket_t open_pair(unsigned short own_port, const struct addrinfo *peer,
     return NO_SOCKET;
 }
 
+static const char receipt[MESSAGE + 1] = "received";
+
 /* Reads until message is full. Returns how many bytes came before the peer's FIN, or -1. */
 static int read_message(socket_t s, char message[MESSAGE]) {
     int have = 0;
@@ -100,13 +102,15 @@ static int read_message(socket_t s, char message[MESSAGE]) {
     return have;
 }
 
-/* The reading end closes first: FIN_WAIT_1, FIN_WAIT_2, TIME_WAIT. */
+/* The reading end says that it has read, and closes first: FIN_WAIT_1, TIME_WAIT. */
 static int read_and_close(socket_t s) {
     char message[MESSAGE];
     int have = read_message(s, message);
     if (have < 0)
         return -1;
     printf("read \"%.*s\"\n", have, message);
+    if (have == MESSAGE && send(s, receipt, MESSAGE, 0) != MESSAGE)
+        net_perror(net_error(), "same_pair: send");
     shutdown(s, SHUT_WR);
     have =
         read_message(s, message); /* the other's FIN: nothing more is expected before it */
@@ -117,7 +121,7 @@ static int read_and_close(socket_t s) {
 /* The saying end waits for the other's FIN and closes second. With this linger time close() returns
  * when our FIN is acknowledged: only then is the pair of addresses free on this host. */
 static int say_and_close(socket_t s, const char *text) {
-    char message[MESSAGE + 1], nothing[MESSAGE];
+    char message[MESSAGE + 1], reply[MESSAGE];
     struct linger patient = {.l_onoff = 1, .l_linger = 5};
     snprintf(message, sizeof message, "%-*s", MESSAGE, text);
     if (send(s, message, MESSAGE, 0) != MESSAGE) {
@@ -125,10 +129,14 @@ static int say_and_close(socket_t s, const char *text) {
         return -1;
     }
     printf("said \"%s\"\n", message);
-    int end = read_message(s, nothing);
+    int have = read_message(s, reply);
+    if (have == MESSAGE) {
+        printf("was told \"%.*s\"\n", MESSAGE, reply);
+        have = read_message(s, reply); /* 0: the FIN */
+    }
     setsockopt(s, SOL_SOCKET, SO_LINGER, (const void *)&patient, sizeof patient);
     net_close(s);
-    return end == 0 ? 0 : -1;
+    return have == 0 ? 0 : -1;
 }
 
 static int number(const char *text, unsigned long most, unsigned long *value) {

@@ -122,7 +122,11 @@ static int drain(socket_t s) {
 
 /* The server closes first. Returns 0 when it is in TIME_WAIT. */
 static int close_first(socket_t server, socket_t client) {
+    static const char answer[] = "goodbye";
     int result = 0;
+    /* As a web server of the old kind: the answer, and the end of the connection. */
+    if (send(server, answer, sizeof answer - 1, 0) < 0)
+        net_perror(net_error(), "time_wait: send");
     shutdown(server, SHUT_WR); /* our FIN: FIN_WAIT_1, FIN_WAIT_2 */
     if (client != NO_SOCKET) {
         result = drain(client); /* it reads our FIN: CLOSE_WAIT */
