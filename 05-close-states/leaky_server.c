@@ -5,7 +5,7 @@
  *            (Windows: gcc -o leaky_server leaky_server.c -lws2_32)
  * Try it:    ./leaky_server --descriptors 7         listening on 127.0.0.1:7000
  *            ./closer -n 4 127.0.0.1 7000 close     in a second terminal; then here, in the end:
- *                                                   still open: 4 CLOSE_WAIT, 5 CLOSE_WAIT, 6 CLOSE_WAIT
+ *                                                   open: 4 CLOSE_WAIT, 5 CLOSE_WAIT, 6 CLOSE_WAIT
  *                                                   leaky_server: accept: Too many open files (EMFILE)
  *            the same with --mended: the list stays empty, and every client is served
  * Look for:  CLOSE_WAIT in `ss -tan` or `netstat -an`: no time-out ends it, for the kernel waits for
@@ -45,7 +45,7 @@ static const char *state_of(socket_t s) {
 }
 
 static void print_list(const socket_t *open, int count) {
-    printf("still open:%s", count == 0 ? " nothing" : "");
+    printf("open:%s", count == 0 ? " nothing" : "");
     for (int i = 0; i < count && i < SHOWN; i++)
         printf("%s %lld %s", i ? "," : "", (long long)open[i], state_of(open[i]));
     if (count > SHOWN)

@@ -70,10 +70,8 @@ static void finish_and_ask(socket_t client) {
     net_sleep(ASK_AFTER_MS);
     if (getsockopt(client, SOL_SOCKET, SO_ERROR, (void *)&error, &length) < 0)
         net_perror(net_error(), "peer: getsockopt SO_ERROR");
-    else if (error == 0)
-        printf("how did it end? no error\n");
     else
-        printf("how did it end? %s (%s)\n", net_error_text(error), net_error_name(error));
+        printf("%s: that is how it ended\n", error ? net_error_name(error) : "no error");
 }
 
 /* Ends when there is something to read, or the peer's FIN or RST came. */

@@ -120,7 +120,7 @@ closed' ]
     prog 05-close-states/peer
     start_server peer "${PROG[@]}" 127.0.0.1 0 ask
     lesson 05-close-states/closer 127.0.0.1 "$PORT" half hello
-    wait_line peer '^how did it end\? no error$'
+    wait_line peer '^no error: that is how it ended$'
 }
 
 @test "a client that resets is an error for one connection and not for the server" {
@@ -148,7 +148,7 @@ closed' ]
     start_server leaky "${PROG[@]}" --descriptors 7 127.0.0.1 0
     lesson 05-close-states/closer -n 4 127.0.0.1 "$PORT" close
     # which descriptors these are depends on those that it was started with
-    wait_line leaky 'still open: [0-9]+ CLOSE_WAIT, [0-9]+ CLOSE_WAIT'
+    wait_line leaky 'open: [0-9]+ CLOSE_WAIT, [0-9]+ CLOSE_WAIT'
     wait_line leaky 'leaky_server: accept: Too many open files \(EMFILE\)'
     kill -0 "$SERVER_PID"
 }
@@ -158,10 +158,10 @@ closed' ]
     start_server mended "${PROG[@]}" --mended --descriptors 7 127.0.0.1 0
     lesson 05-close-states/closer -n 6 127.0.0.1 "$PORT" close
     for _ in $(seq 500); do
-        [ "$(grep -c 'still open: nothing' "$BATS_TEST_TMPDIR/mended")" -lt 6 ] || break
+        [ "$(grep -c 'open: nothing' "$BATS_TEST_TMPDIR/mended")" -lt 6 ] || break
         sleep 0.02
     done
-    [ "$(grep -c 'still open: nothing' "$BATS_TEST_TMPDIR/mended")" = 6 ]
+    [ "$(grep -c 'open: nothing' "$BATS_TEST_TMPDIR/mended")" = 6 ]
     [ "$(grep -c EMFILE "$BATS_TEST_TMPDIR/mended")" = 0 ]
 }
 
@@ -293,7 +293,7 @@ TIME_WAIT CLOSED" ]
     played time-wait-lost-ack
     order "client = TIME_WAIT" "server x ACK" "server > FIN" "client < FIN" \
         "client > ACK seq=1007 ack=2002" "server < ACK" "server = CLOSED" \
-        'server : prints "how did it end? no error"'
+        'server : prints "no error: that is how it ended"'
     [ "$(states_of client)" = "SYN_SENT ESTABLISHED FIN_WAIT_1 TIME_WAIT" ]
 }
 
@@ -301,7 +301,7 @@ TIME_WAIT CLOSED" ]
     played no-time-wait
     never "= TIME_WAIT"
     order "client = CLOSED" "server x ACK" "server > FIN" "client > RST" "server = CLOSED" \
-        'server : prints "how did it end? Connection reset by peer (ECONNRESET)"'
+        'server : prints "ECONNRESET: that is how it ended"'
 }
 
 @test "time-wait-old-segment: it is dropped, and its pair of addresses cannot be used" {
