@@ -556,8 +556,12 @@ static int wait_until(struct stage *s, int64_t until) {
     for (int host = 0; host < HOSTS; host++)
         fds[host] = (struct pollfd){.fd = s->hosts[host].cable, .events = POLLIN};
     sigemptyset(&open);
-    return ppoll(fds, HOSTS, &timeout, &open) !=
-           0; /* -1 with EINTR: SIGCHLD came, or SIGINT */
+    if (ppoll(fds, HOSTS, &timeout, &open) >= 0)
+        return fds[CLIENT].revents || fds[SERVER].revents;
+    /* A signal; perhaps only the SIGCHLD of a stop that has been dealt with long ago. */
+    siginfo_t child = {0};
+    return waitid(P_ALL, 0, &child, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+           child.si_pid != 0;
 }
 
 static int is_started_by_rule(const struct scene *scene, int host) {
