@@ -38,7 +38,7 @@ edges() {
 
 # Waits until the scene has been played, then fails unless it went as it says.
 played() {
-    need_wire
+    [ -e "$BATS_FILE_TMPDIR/$1.status" ] || need_wire
     EVENTS=$BATS_FILE_TMPDIR/$1.events
     for _ in $(seq 1500); do
         [ ! -e "$BATS_FILE_TMPDIR/$1.status" ] || break
@@ -165,20 +165,18 @@ closed' ]
     [ "$(grep -c EMFILE "$BATS_TEST_TMPDIR/mended")" = 0 ]
 }
 
-@test "the port of who closed first can be bound only with SO_REUSEADDR" {
-    not_on_windows "there bind() does not mind TIME_WAIT"
+@test "the port of who closed first can be bound only with SO_REUSEADDR; on Windows always" {
     run lesson 05-close-states/time_wait --bind
     [ "$status" = 0 ]
     [[ ${lines[1]} =~ ^"we closed first: port "[0-9]+" is in TIME_WAIT"$ ]]
-    [ "${lines[2]}" = "bind with no option: Address already in use (EADDRINUSE)" ]
     [ "${lines[3]}" = "bind with SO_REUSEADDR: works" ]
-}
-
-@test "on Windows bind() works at once, and time_wait says so" {
-    [ "${SUITE:-native}" = windows ] || return 0
+    if [ "${SUITE:-native}" != windows ]; then
+        [ "${lines[2]}" = "bind with no option: Address already in use (EADDRINUSE)" ]
+        return
+    fi
+    [ "${lines[2]}" = "bind with no option: works" ]
     run lesson 05-close-states/time_wait
     [ "$status" = 0 ]
-    [ "${lines[2]}" = "bind with no option: works" ]
     [ "${lines[5]}" = "Nothing to wait for: this system does not mind." ]
 }
 
@@ -217,7 +215,7 @@ TIME_WAIT CLOSED" ]
     if [ "${SUITE:-native}" = windows ]; then
         run lesson 05-close-states/same_pair 7 127.0.0.1 7 1 reads 1
         [ "$status" = 1 ]
-        [ "$output" = "same_pair: choosing the first sequence number: Operation not supported (WSAEOPNOTSUPP)" ]
+        [[ $output == "same_pair: choosing the first sequence number: "*"(WSAEOPNOTSUPP)"* ]]
     fi
 }
 
