@@ -86,7 +86,7 @@ static struct flow *flow_begin(const struct log *log, struct connection *c, int 
         c->flow_count[host]--;
     }
     struct flow *flow = &c->flows[host][c->flow_count[host]++];
-    flow->first = flow->next = seq;
+    *flow = (struct flow){.first = seq, .next = seq};
     flow->shown = log->isn[host][c->flows_begun[host]];
     if (c->flows_begun[host] < FLOWS - 1)
         c->flows_begun[host]++;
@@ -119,18 +119,21 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
     uint32_t length = frame_sequence_length(f);
 
     struct flow *flow = flow_of(c, from, f->seq);
-    if (f->flags & TCP_SYN && (flow == NULL || flow->first != f->seq))
+    /* A SYN is sent again only while nothing has followed it: else it opens the next connection,
+     * though it may have the number of the last. */
+    if (f->flags & TCP_SYN &&
+        (flow == NULL || flow->first != f->seq || flow->next - flow->first > length))
         flow = flow_begin(log, c, from, f->seq);
     else if (flow == NULL &&
              !(f->flags & TCP_RST)) /* a RST may carry any number: RFC 9293 3.5.2 */
         flow = flow_begin(log, c, from, f->seq);
     if (flow != NULL) {
         uint32_t end = f->seq + length;
+        int answer = (f->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
         frame->again = length > 0 && (int32_t)(end - flow->next) <= 0;
-        if (f->kinds & KIND_SYNACK) { /* after a SYN of its own it is news all the same */
-            frame->again &= flow->syn_ack_sent;
-            flow->syn_ack_sent = 1;
-        }
+        if (answer && !flow->answered) /* to a SYN that has crossed our own: not by a timer */
+            frame->again = 0;
+        flow->answered |= answer;
         frame->probe = length == 0 && f->kinds == KIND_ACK && f->seq + 1 == flow->next;
         frame->first = frame->again ? first_sending(log, frame) : NO_INDEX;
         if ((int32_t)(end - flow->next) > 0)

@@ -131,7 +131,7 @@ struct flow {
     uint32_t first; /* sequence number of the SYN, or of the first segment seen */
     uint32_t shown; /* the number that stands for it on the ladder */
     uint32_t next;  /* one past the highest sequence number sent */
-    int syn_ack_sent;
+    int answered;   /* a SYN,ACK was sent */
 };
 
 struct connection {
