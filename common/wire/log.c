@@ -131,7 +131,8 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
         uint32_t end = f->seq + length;
         int answer = (f->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
         frame->again = length > 0 && (int32_t)(end - flow->next) <= 0;
-        if (answer && !flow->answered) /* to a SYN that has crossed our own: not by a timer */
+        if (answer &&
+            !flow->answered) /* to a SYN that has crossed our own: not by a timer */
             frame->again = 0;
         flow->answered |= answer;
         frame->probe = length == 0 && f->kinds == KIND_ACK && f->seq + 1 == flow->next;
