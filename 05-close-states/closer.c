@@ -13,7 +13,7 @@
  *                                         our FIN is sent; now we only read
  *                                         read "you sent 8 bytes"
  *                                         end of stream: the other's FIN
- * Look for:  FIN_WAIT_1 and FIN_WAIT_2 on this side, TIME_WAIT at the end; after `reset` nothing at all.
+ * Look for:  FIN_WAIT_1, FIN_WAIT_2 and TIME_WAIT on this side; after `reset` none of them.
  *            On the wire: four-way-close.scene, half-close.scene, reset-on-close.scene
  * See also:  peer.c, the end that is closed on.
  */
@@ -26,7 +26,8 @@ enum {
     MAX_TIMES = 10000
 };
 
-/* Prints what comes until the peer's FIN. Returns 0 then, or -1 when the connection broke. */
+/* Prints what comes until the peer's FIN. Returns 0 then, or -1 when the connection
+ * broke. */
 static int read_to_the_end(socket_t s) {
     char chunk[1024];
     for (;;) {
@@ -45,12 +46,14 @@ static int read_to_the_end(socket_t s) {
     }
 }
 
-/* Ends the connection in one of the four ways. Returns 0, or -1 when it broke before its end. */
+/* Ends the connection in one of the four ways. Returns 0, or -1 when it broke before its
+ * end. */
 static int finish(socket_t s, const char *how) {
     int result = 0;
     if (strcmp(how, "half") == 0) {
-        /* Our FIN goes now: FIN_WAIT_1, and FIN_WAIT_2 once it is acknowledged. The other direction
-         * is still open: a FIN says "I have nothing more to send", not "I have gone". */
+        /* Our FIN goes now: FIN_WAIT_1, and FIN_WAIT_2 once it is acknowledged. The other
+         * direction is still open: a FIN says "I have nothing more to send", not "I have
+         * gone". */
         if (shutdown(s, SHUT_WR) < 0) {
             net_perror(net_error(), "closer: shutdown");
             result = -1;
@@ -61,8 +64,9 @@ static int finish(socket_t s, const char *how) {
     } else if (strcmp(how, "wait") == 0) {
         result = read_to_the_end(s); /* its FIN: CLOSE_WAIT until we close as well */
     } else if (strcmp(how, "reset") == 0) {
-        /* A linger time of zero: close() throws away what is not yet sent and sends a RST. No
-         * FIN, no TIME_WAIT, and no promise that the peer has read what we sent before. */
+        /* A linger time of zero: close() throws away what is not yet sent and sends a
+         * RST. No FIN, no TIME_WAIT, and no promise that the peer has read what we
+         * sent before. */
         struct linger none = {.l_onoff = 1, .l_linger = 0};
         if (setsockopt(s, SOL_SOCKET, SO_LINGER, (const void *)&none, sizeof none) < 0)
             net_perror(net_error(), "closer: setsockopt SO_LINGER");

@@ -1,12 +1,13 @@
-/* give_up.c - close() before the connection is there: the two edges of the diagram that few walk.
+/* give_up.c - close() before the connection is there: two rare edges of the diagram.
  *
  * Usage:     give_up OWN_PORT HOST PORT     (OWN_PORT 0: any free one)
  * Compile:   cc -o give_up give_up.c        (Windows: gcc -o give_up give_up.c -lws2_32)
  * Try it:    ./give_up 0 192.0.2.1 80       connecting to 192.0.2.1:80
  *                                           not connected after 0.1 s: we close
  *            (192.0.2.1 is an address for books: nobody answers there)
- * Look for:  SYN_SENT and then nothing, without a segment: close-in-syn-sent.scene. When the other
- *            end is opening as well, SYN_RCVD and then FIN_WAIT_1: close-in-syn-rcvd.scene
+ * Look for:  SYN_SENT and then nothing, without a segment: close-in-syn-sent.scene. When
+ *            the other end is opening as well, SYN_RCVD and then FIN_WAIT_1:
+ *            close-in-syn-rcvd.scene
  * See also:  04-handshake-trace/connect_result.c, which waits as long as it is told
  */
 #include "../common/net.h"
@@ -14,11 +15,13 @@
 
 enum { PATIENCE_MS = 100 };
 
-/* The active open, without waiting for it. Returns 0 when it is under way or done, or an error. */
+/* The active open, without waiting for it. Returns 0 when it is under way or done, or an
+ * error. */
 static int begin_to_connect(socket_t s, const struct addrinfo *peer) {
     if (net_nonblocking(s, 1) < 0)
         return net_error();
-    /* Our SYN goes: SYN_SENT. A socket that does not block returns now, not at the SYN,ACK. */
+    /* Our SYN goes: SYN_SENT. A socket that does not block returns now, not at the
+     * SYN,ACK. */
     if (connect(s, peer->ai_addr, (socklen_t)peer->ai_addrlen) == 0)
         return 0;
     int err = net_error();
@@ -74,8 +77,8 @@ int main(int argc, char **argv) {
     else
         printf(ready > 0 ? "connected all the same; we close\n"
                          : "not connected after 0.1 s: we close\n");
-    /* In SYN_SENT there is nobody to tell: the kernel forgets the attempt. In SYN_RCVD the other end
-     * knows of us: our FIN must follow, as soon as it can be acknowledged. */
+    /* In SYN_SENT there is nobody to tell: the kernel forgets the attempt. In SYN_RCVD the
+     * other end knows of us: our FIN must follow, as soon as it can be acknowledged. */
     net_close(s);
     net_stop();
     return err != 0;

@@ -1,15 +1,16 @@
-/* leaky_server.c - the bug that everyone writes once: the client has gone, and close() is forgotten.
+/* leaky_server.c - the bug that everyone writes once: close() is forgotten.
  *
- * Usage:     leaky_server [--mended] [--descriptors N] [HOST PORT]   (127.0.0.1 7000; port 0: any)
+ * Usage:     leaky_server [--mended] [--descriptors N] [HOST PORT]   (127.0.0.1 7000)
  * Compile:   cc -o leaky_server leaky_server.c
  *            (Windows: gcc -o leaky_server leaky_server.c -lws2_32)
  * Try it:    ./leaky_server --descriptors 7         listening on 127.0.0.1:7000
- *            ./closer -n 4 127.0.0.1 7000 close     in a second terminal; then here, in the end:
- *                                                   open: 4 CLOSE_WAIT, 5 CLOSE_WAIT, 6 CLOSE_WAIT
- *                                                   leaky_server: accept: Too many open files (EMFILE)
+ *            ./closer -n 4 127.0.0.1 7000 close     in a second terminal; then here:
+ *                      open: 4 CLOSE_WAIT, 5 CLOSE_WAIT, 6 CLOSE_WAIT
+ *                      leaky_server: accept: Too many open files (EMFILE)
  *            the same with --mended: the list stays empty, and every client is served
- * Look for:  CLOSE_WAIT in `ss -tan` or `netstat -an`: no time-out ends it, for the kernel waits for
- *            our close(). On the wire: close-wait-leak.scene, close-wait-mended.scene
+ * Look for:  CLOSE_WAIT in `ss -tan` or `netstat -an`: no time-out ends it, for the kernel
+ *            waits for our close(). On the wire: close-wait-leak.scene and
+ *            close-wait-mended.scene
  * See also:  peer.c, which closes.
  */
 #include "../common/net.h"
@@ -26,8 +27,8 @@ enum {
     IDLE_LIMIT_MS = 60 * 1000
 };
 
-/* The state of a connection by TCP_INFO, whose first byte is the kernel's number for it: the way of
- * Linux. Windows 10 has SIO_TCP_INFO for it, macOS TCP_CONNECTION_INFO. */
+/* The state of a connection by TCP_INFO, whose first byte is the kernel's number for it:
+ * the way of Linux. Windows 10 has SIO_TCP_INFO for it, macOS TCP_CONNECTION_INFO. */
 static const char *state_of(socket_t s) {
 #ifdef __linux__
     static const char *const names[] = {
@@ -72,9 +73,10 @@ static void serve(socket_t listener, int mended) {
         if (client == NO_SOCKET && net_error() == NET_E(INTR))
             continue;
         if (client == NO_SOCKET) {
-            /* EMFILE: every descriptor that this process may have is in use. The kernel goes on
-             * completing handshakes, so clients see a server that connects and never answers.
-             * Trying again at once would fail at once, for ever: a server must at least pause. */
+            /* EMFILE: every descriptor that this process may have is in use. The kernel
+             * goes on completing handshakes, so clients see a server that connects and
+             * never answers. Trying again at once would fail at once, for ever: a server
+             * must at least pause. */
             net_perror(net_error(), "leaky_server: accept");
             net_sleep(RETRY_MS);
             continue;
@@ -84,8 +86,8 @@ static void serve(socket_t listener, int mended) {
         if (mended) {
             net_close(client); /* our FIN: LAST_ACK, and CLOSED when it is acknowledged */
         } else {
-            /* DELIBERATE: "the client has closed, so it is closed". Its half is; ours is not.
-             * --mended mends it. */
+            /* DELIBERATE: "the client has closed, so it is closed". Its half is; ours is
+             * not. --mended mends it. */
             open[count++] = client;
         }
         print_list(open, count);
@@ -93,7 +95,8 @@ static void serve(socket_t listener, int mended) {
     printf("%d connections not closed: that is enough\n", count);
 }
 
-/* The limit on descriptors is usually 1024 or far more: a smaller one shows the end sooner. */
+/* The limit on descriptors is usually 1024 or far more: a smaller one shows the end
+ * sooner. */
 static int limit_descriptors(const char *text) {
     char *end;
     long n = strtol(text, &end, 10);
@@ -176,6 +179,7 @@ int main(int argc, char **argv) {
         printf("listening on %s\n", net_address(&own, length, name));
 
     serve(listener, mended);
-    /* The end of a process closes all that it forgot: each CLOSE_WAIT becomes LAST_ACK now. */
+    /* The end of a process closes all that it forgot: each CLOSE_WAIT becomes LAST_ACK
+     * now. */
     return 1;
 }

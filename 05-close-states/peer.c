@@ -2,7 +2,7 @@
  *
  * Usage:     peer [HOST PORT [WHEN]]      (127.0.0.1 7000 eof; port 0 takes any free one)
  *              eof     read until the client's FIN, then close
- *              later   as eof, but not ready at once: a fifth of a second passes before the close
+ *              later   as eof, but not ready at once: it closes a fifth of a second later
  *              answer  read until the client's FIN, then still send an answer, then close
  *              ask     as eof, and a second later ask the kernel how it ended
  *              first   close at once, without waiting for the client
@@ -14,8 +14,8 @@
  *                                         read "hello"
  *                                         end of stream: the other's FIN
  *                                         closed
- * Look for:  CLOSE_WAIT from the client's FIN until our close(), then LAST_ACK. On the wire:
- *            four-way-close.scene, time-wait-lost-ack.scene, reset-unread-data.scene
+ * Look for:  CLOSE_WAIT from the client's FIN until our close(), then LAST_ACK. On the
+ *            wire: four-way-close.scene, time-wait-lost-ack.scene, reset-unread-data.scene
  * See also:  closer.c; leaky_server.c, which forgets to close.
  */
 #include "../common/net.h"
@@ -28,7 +28,8 @@ enum {
     IDLE_LIMIT_MS = 60 * 1000 /* a client silent for a minute is given up */
 };
 
-/* Prints what comes. Returns the bytes before the client's FIN, or -1 when the connection broke. */
+/* Prints what comes. Returns the bytes before the client's FIN, or -1 when the connection
+ * broke. */
 static long long read_to_the_end(socket_t client) {
     char chunk[1024];
     long long total = 0;
@@ -57,9 +58,10 @@ static void answer(socket_t client, long long total) {
         net_perror(net_error(), "peer: send");
 }
 
-/* Our FIN goes: LAST_ACK, until it is acknowledged. close() would send the same FIN, but then nobody
- * could be told how it ended; so the socket stays, and is asked later. That is a wait for a time, and
- * not for an event, because no call waits for the ACK of a FIN on every system. */
+/* Our FIN goes: LAST_ACK, until it is acknowledged. close() would send the same FIN, but
+ * then nobody could be told how it ended; so the socket stays, and is asked later. That is
+ * a wait for a time, and not for an event, because no call waits for the ACK of a FIN on
+ * every system. */
 static void finish_and_ask(socket_t client) {
     int error = 0;
     socklen_t length = sizeof error;
@@ -93,8 +95,7 @@ static void serve(socket_t client, const char *when) {
         if (total >= 0 && strcmp(when, "ask") == 0)
             finish_and_ask(client);
     }
-    net_close(
-        client); /* our FIN: from CLOSE_WAIT to LAST_ACK, or from ESTABLISHED to FIN_WAIT_1 */
+    net_close(client); /* our FIN: CLOSE_WAIT to LAST_ACK, or ESTABLISHED to FIN_WAIT_1 */
     printf("closed\n");
 }
 

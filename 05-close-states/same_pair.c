@@ -4,15 +4,16 @@
  *            same_pair OWN_PORT HOST PORT FIRST reads COUNT
  * Compile:   cc -o same_pair same_pair.c
  * Try it:    build/wire 05-close-states/no-time-wait-old-segment.scene
- *            (choosing FIRST needs CAP_NET_ADMIN, which a program has on the wire's private hosts)
- * Look for:  the second connection has the same four numbers as the first: own address and port,
- *            peer's address and port. Nothing in a segment tells which of the two it belongs to, but
- *            its sequence numbers. TCP therefore begins each connection with another number (RFC
- *            9293 3.4.1), and keeps TIME_WAIT for when that is not enough. Here both ends choose
- *            their first number themselves, FIRST, each time the same: what was a matter of luck on
- *            the networks of old happens every time.
- * See also:  time-wait-old-segment.scene; 04-handshake-trace/simultaneous-open.scene: both ends
- *            connect(), for only who connects can choose
+ *            (choosing FIRST needs CAP_NET_ADMIN, which programs have on the wire)
+ * Look for:  the second connection has the same four numbers as the first: own address and
+ *            port, peer's address and port. Nothing in a segment tells which of the two it
+ *            belongs to, but its sequence numbers. TCP therefore begins each connection
+ *            with another number (RFC 9293 3.4.1), and keeps TIME_WAIT for when that is
+ *            not enough. Here both ends choose their first number themselves, FIRST, each
+ *            time the same: what was a matter of luck on the networks of old happens every
+ *            time.
+ * See also:  time-wait-old-segment.scene; 04-handshake-trace/simultaneous-open.scene: both
+ *            ends connect(), for only who connects can choose
  */
 #include "../common/net.h"
 #include <stdlib.h>
@@ -24,8 +25,9 @@ enum {
     TRY_AGAIN_MS = 50
 };
 
-/* The kernel chooses a connection's first sequence number, except for a socket "in repair": made for
- * moving a living connection to another machine (Linux, tcp(7): TCP_REPAIR). Returns 0 or an error. */
+/* The kernel chooses a connection's first sequence number, except for a socket "in
+ * repair": made for moving a living connection to another machine (Linux, tcp(7):
+ * TCP_REPAIR). Returns 0 or an error. */
 static int choose_first_number(socket_t s, unsigned first) {
 #ifdef __linux__
     enum { REPAIR = 19, REPAIR_QUEUE = 20, QUEUE_SEQ = 21, SEND_QUEUE = 2 };
@@ -43,8 +45,9 @@ static int choose_first_number(socket_t s, unsigned first) {
 #endif
 }
 
-/* Connects from the given port. Both ends do so, towards each other: the SYNs cross, and there is one
- * connection (RFC 9293 figure 7). Until the other has begun, our SYN is answered by RST. */
+/* Connects from the given port. Both ends do so, towards each other: the SYNs cross, and
+ * there is one connection (RFC 9293 figure 7). Until the other has begun, our SYN is
+ * answered by RST. */
 static socket_t open_pair(unsigned short own_port, const struct addrinfo *peer,
                           unsigned first) {
     for (int i = 0; i < TRIES; i++) {
@@ -61,8 +64,8 @@ static socket_t open_pair(unsigned short own_port, const struct addrinfo *peer,
             net_close(s);
             return NO_SOCKET;
         }
-        /* Lets bind() pass although a TIME_WAIT has the port (only after repair, which resets it):
-         * connect() then has the last word. */
+        /* Lets bind() pass although a TIME_WAIT has the port (only after repair, which
+         * resets it): connect() then has the last word. */
         setsockopt(s, SOL_SOCKET, SO_REUSEADDR, (const void *)&on, sizeof on);
         if (bind(s, (const struct sockaddr *)&own, sizeof own) == 0 &&
             connect(s, peer->ai_addr, (socklen_t)peer->ai_addrlen) == 0) {
@@ -118,8 +121,9 @@ static int read_and_close(socket_t s) {
     return have == 0 ? 0 : -1;
 }
 
-/* The saying end waits for the other's FIN and closes second. With this linger time close() returns
- * when our FIN is acknowledged: only then is the pair of addresses free on this host. */
+/* The saying end waits for the other's FIN and closes second. With this linger time
+ * close() returns when our FIN is acknowledged: only then is the pair of addresses free on
+ * this host. */
 static int say_and_close(socket_t s, const char *text) {
     char message[MESSAGE + 1], reply[MESSAGE];
     struct linger patient = {.l_onoff = 1, .l_linger = 5};

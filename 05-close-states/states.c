@@ -1,20 +1,21 @@
-/* states.c - one connection is walked through its states, and the system's own table is read each time.
+/* states.c - one connection is walked through its states, as the system's table tells them.
  *
  * Usage:     states
- * Compile:   cc -o states states.c          (Windows: gcc -o states states.c -lws2_32 -liphlpapi)
- * Try it:    ./states                       what was done            client        server
- *                                           server: listen()         -             LISTEN
- *                                           client: connect()        ESTABLISHED   ESTABLISHED
- *                                           ...
- * Look for:  a program cannot ask a connection that it has closed for its state; the table can be
- *            asked by everybody. Three states pass too quickly to be met here: SYN_SENT, SYN_RCVD and
- *            CLOSING. Those, and the segment that causes each step, are seen on the wire:
- *            04-handshake-trace/three-way-handshake.scene, simultaneous-close.scene
+ * Compile:   cc -o states states.c    (Windows: gcc -o states states.c -lws2_32 -liphlpapi)
+ * Try it:    ./states            what was done            client        server
+ *                                server: listen()         -             LISTEN
+ *                                client: connect()        ESTABLISHED   ESTABLISHED
+ *                                ...
+ * Look for:  a program cannot ask a connection that it has closed for its state; the table
+ *            can be asked by everybody. Three states pass too quickly to be met here:
+ *            SYN_SENT, SYN_RCVD and CLOSING. Those, and the segment that causes each step,
+ *            are seen on the wire: 04-handshake-trace/three-way-handshake.scene,
+ *            simultaneous-close.scene
  * See also:  figures/tcp-state-diagram.svg
  *
- * How it makes a state last: a FIN waits its turn behind all bytes that were sent before it. Who has
- * filled the peer's receive buffer and then closes stays in FIN_WAIT_1, or LAST_ACK, until the peer
- * reads.
+ * How it makes a state last: a FIN waits its turn behind all bytes that were sent before
+ * it. Who has filled the peer's receive buffer and then closes stays in FIN_WAIT_1, or
+ * LAST_ACK, until the peer reads.
  */
 #include "../common/net.h"
 #include <stdlib.h>
@@ -28,10 +29,11 @@ enum {
     FILL_MOST = 64 << 20 /* bytes; no system buffers so much for one connection by itself */
 };
 
-/* ---- the system's table: the state of the connection from one local port to the other ---------- */
+/* ---- the system's table: the state of the connection from one port to the other ------ */
 
 #if defined(__linux__)
-/* /proc/net/tcp: one line for each TCP socket, addresses and state in hexadecimal, see proc(5). */
+/* /proc/net/tcp: one line for each TCP socket, addresses and state in hexadecimal, see
+ * proc(5). */
 static const char *table_state(unsigned own_port, unsigned peer_port) {
     static const char *const names[] = {
         "?",         "ESTABLISHED", "SYN_SENT",   "SYN_RCVD", "FIN_WAIT_1", "FIN_WAIT_2",
@@ -58,7 +60,8 @@ static const char *table_state(unsigned own_port, unsigned peer_port) {
     const char *state = "CLOSED";
     DWORD size = 0;
     MIB_TCPTABLE *table = NULL;
-    /* The first answer is the size, but connections may be added before the second question. */
+    /* The first answer is the size, but connections may be added before the second
+     * question. */
     while (GetExtendedTcpTable(table, &size, FALSE, AF_INET, TCP_TABLE_BASIC_ALL, 0) ==
            ERROR_INSUFFICIENT_BUFFER) {
         free(table);
@@ -86,12 +89,13 @@ static const char *table_state(unsigned own_port, unsigned peer_port) {
 }
 #endif
 
-/* ---- steps ---------------------------------------------------------------------------------------- */
+/* ---- steps -------------------------------------------------------------------------- */
 
 static unsigned client_port, server_port;
 
-/* Prints what the table says; first gives the kernel a moment to come to what is expected, for the
- * last segment may still be on its way. What is printed is the table's word in any case. */
+/* Prints what the table says; first gives the kernel a moment to come to what is expected,
+ * for the last segment may still be on its way. What is printed is the table's word in any
+ * case. */
 static int show(const char *what, const char *client_expected,
                 const char *server_expected) {
     const char *client = "-", *server = "-";
@@ -196,7 +200,8 @@ int main(int argc, char **argv) {
     printf("%-44s%-14s%s\n", "what was done", "client", "server");
     int as_expected = show("server: listen()", "-", "LISTEN");
 
-    /* The kernel completes the handshake; accept() only fetches what is complete already. */
+    /* The kernel completes the handshake; accept() only fetches what is complete
+     * already. */
     socket_t client = active_open(server_port);
     if (client == NO_SOCKET)
         return 1;

@@ -1,17 +1,17 @@
-/* time_wait.c - the minute after: who closes first keeps the connection in TIME_WAIT, and its port.
+/* time_wait.c - the minute after: who closes first keeps its port in TIME_WAIT.
  *
  * Usage:     time_wait [--bind] [HOST PORT]
- *              without HOST PORT it is its own client, over 127.0.0.1; with them it waits for one
+ *              without HOST PORT it is its own client, on 127.0.0.1; else it waits for one
  *              --bind   only tries to bind the port again, and does not wait for the end
- * Compile:   cc -o time_wait time_wait.c    (Windows: gcc -o time_wait time_wait.c -lws2_32)
- * Try it:    ./time_wait                    we closed first: port 40000 is in TIME_WAIT
- *                                           bind with no option: Address already in use (EADDRINUSE)
- *                                           bind with SO_REUSEADDR: works
- *                                           [########......................] 44 s left
- *                                           bind with no option: works after 60.1 s: CLOSED
- * Look for:  `ss -tano state time-wait` (Linux) or `netstat -an | grep TIME_WAIT` in a second
- *            terminal meanwhile: no program has this socket any more, the kernel keeps it alone.
- *            On the wire: time-wait-bind.scene
+ * Compile:   cc -o time_wait time_wait.c   (Windows: gcc -o time_wait time_wait.c -lws2_32)
+ * Try it:    ./time_wait             we closed first: port 40000 is in TIME_WAIT
+ *                                    bind with no option: Address already in use (...)
+ *                                    bind with SO_REUSEADDR: works
+ *                                    [########......................] 44 s left
+ *                                    bind with no option: works after 60.1 s: CLOSED
+ * Look for:  `ss -tano state time-wait` (Linux) or `netstat -an | grep TIME_WAIT` in a
+ *            second terminal meanwhile: no program has this socket any more, the kernel
+ *            keeps it alone. On the wire: time-wait-bind.scene
  * See also:  same_pair.c and time-wait-lost-ack.scene for what TIME_WAIT is good for
  */
 #include "../common/net.h"
@@ -34,12 +34,13 @@ enum how { PLAIN, REUSE, CAREFUL };
 
 /* Whether the address can be bound now. Returns 0, or the error. The three ways:
  *
- *   PLAIN   no option. POSIX: refused as long as the port is in TIME_WAIT. Windows: allowed.
- *   REUSE   SO_REUSEADDR. POSIX: allowed in TIME_WAIT, refused while somebody listens: what every
- *           server wants. Windows: allowed always, even beside a living server that it robs of its
- *           clients: what no server wants.
- *   CAREFUL what a careful server waits for: on Windows SO_EXCLUSIVEADDRUSE, the option against
- *           being robbed, for which an old connection must be quite gone; elsewhere the same as PLAIN */
+ *   PLAIN   no option. POSIX: refused while the port is in TIME_WAIT. Windows: allowed.
+ *   REUSE   SO_REUSEADDR. POSIX: allowed in TIME_WAIT, refused while somebody listens: what
+ *           every server wants. Windows: allowed always, even beside a living server, which
+ *           it robs of its clients: what no server wants.
+ *   CAREFUL what a careful server waits for: on Windows SO_EXCLUSIVEADDRUSE, the option
+ *           against being robbed, for which an old connection must be quite gone; elsewhere
+ *           the same as PLAIN */
 static int try_bind(const struct sockaddr_storage *address, socklen_t length,
                     enum how how) {
     int on = 1, err = 0;
@@ -65,8 +66,8 @@ static void report(const char *option, int err) {
         printf("bind with %s: %s (%s)\n", option, net_error_text(err), net_error_name(err));
 }
 
-/* Listens, takes one client (itself, if `own_client`), and stops listening. Returns the connection or
- * NO_SOCKET; the address that was bound is left in *address. */
+/* Listens, takes one client (itself, if `own_client`), and stops listening. Returns the
+ * connection or NO_SOCKET; the address that was bound is left in *address. */
 static socket_t take_one_client(struct sockaddr_storage *address, socklen_t *length,
                                 int own_client, socket_t *client) {
     char name[NET_ADDRESS_MAX];
@@ -77,8 +78,8 @@ static socket_t take_one_client(struct sockaddr_storage *address, socklen_t *len
         return NO_SOCKET;
     }
 #ifndef _WIN32
-    /* On Linux both must have said so: who is in TIME_WAIT, and who wants its port. Servers always
-     * say it, so nobody notices. */
+    /* On Linux both must have said so: who is in TIME_WAIT, and who wants its port.
+     * Servers always say it, so nobody notices. */
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, (const void *)&on, sizeof on);
 #else
     (void)on;
@@ -138,8 +139,9 @@ static int close_first(socket_t server, socket_t client) {
     return result;
 }
 
-/* How long the kernel will still keep this TIME_WAIT, in seconds; less than 0 when it does not tell.
- * Linux does: in /proc/net/tcp, state 06, with a timer in hundredths of a second. */
+/* How long the kernel will still keep this TIME_WAIT, in seconds; less than 0 when it does
+ * not tell. Linux does: in /proc/net/tcp, state 06, with a timer in hundredths of a
+ * second. */
 static double seconds_left(unsigned port) {
     double left = -1;
 #ifdef __linux__
