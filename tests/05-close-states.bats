@@ -402,6 +402,15 @@ TIME_WAIT CLOSED" ]
     [[ $output == *".scene:"*"expected: on EVENT: ACTION"* ]]
 }
 
+@test "the ladder shows what a timer sends, and calls nothing else a retransmission" {
+    need_wire
+    run "$BIN/wire" --width 80 "$LESSON/four-way-close.scene" 3>&-
+    [[ $output == *"FIN_WAIT_2 ●◀───── ACK seq=2001 ack=1007 ─────│"* ]]
+    run "$BIN/wire" --width 80 "$LESSON/no-time-wait-old-segment.scene" 3>&-
+    [ "$(grep -cE 'RTO after 2[0-9]{2} ms' <<<"$output")" = 1 ]
+    [ "$(grep -cE 'seq=.* again|RTO|keepalive' <<<"$output")" = 1 ]
+}
+
 # ---- the picture ----
 
 @test "every edge of RFC 9293 figure 5 is in the picture, and no other" {
