@@ -21,6 +21,7 @@ shows_what_comes() {
 
 @test "04-handshake-trace/README.md shows what comes" { shows_what_comes 04-handshake-trace/README.md; }
 
+@test "05-close-states/README.md shows what comes" { shows_what_comes 05-close-states/README.md; }
 @test "06-retransmit/README.md shows what comes" { shows_what_comes 06-retransmit/README.md; }
 
 @test "no README is left out of these tests" {
