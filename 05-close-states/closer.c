@@ -22,7 +22,7 @@
 
 enum {
     READ_LIMIT_MS = 30 * 1000, /* a peer silent for so long is given up */
-    PAUSE_MS = 150,            /* between two connections */
+    PAUSE_MS = 250,            /* between two connections */
     MAX_TIMES = 10000
 };
 
