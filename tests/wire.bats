@@ -139,6 +139,16 @@ without_times() {
     in_order 'client = SYN_SENT' 'server = SYN_RCVD' 'client = TIME_WAIT'
 }
 
+@test "the scene in the README is one that passes" {
+    awk '/^```/ { inside = !inside; next } inside && /^title/ { take = 1 } !inside { take = 0 } take' \
+        "$ROOT/README.md" >"$BATS_TEST_TMPDIR/readme.scene"
+    grep -q '^never' "$BATS_TEST_TMPDIR/readme.scene"
+    run "$WIRE" "$BATS_TEST_TMPDIR/readme.scene" 3>&-
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output == *"RTO after 1.0 s"* ]]
+}
+
 @test "anybody's programs draw their ladder: python and curl" {
     need python3 curl
     cd "$BATS_TEST_TMPDIR"
