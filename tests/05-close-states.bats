@@ -27,7 +27,7 @@ setup_file() {
 }
 
 teardown_file() {
-    kill "$(cat "$BATS_FILE_TMPDIR/counter")" 2>/dev/null || true
+    ! jobs -p | grep -qx "$(cat "$BATS_FILE_TMPDIR/counter")" || kill "$(cat "$BATS_FILE_TMPDIR/counter")" || true
     [ ! -e "$BATS_FILE_TMPDIR/player" ] || wait "$(cat "$BATS_FILE_TMPDIR/player")" || true
 }
 

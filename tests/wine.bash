@@ -33,6 +33,9 @@ wine_up() {
     wine_down # what an interrupted run has left
     rm -f "$keys" && mkfifo "$keys" || return 1
     exec 9<>"$keys" # both ends, so that the reader never sees an end of file
+    # -p: the server stays though no program runs for a moment. Without it, it was seen to end and
+    # begin again between two programs, and those that started just then failed or hung.
+    wineserver -p 3>&- 9>&-
     wine cmd /c pause <"$keys" >"$log" 2>&1 3>&- 9>&- &
     for _ in $(seq 1200); do
         grep -q . "$log" && return 0
