@@ -21,12 +21,16 @@ SOURCES  := $(wildcard $(addsuffix /*.c,$(LESSONS)))
 PROGRAMS := $(SOURCES:%.c=$(B)/%)
 WINDOWS  := $(SOURCES:%.c=$(B)/windows/%.exe)
 
-# The wire stands on Linux: namespaces, TAP devices, ptrace. Elsewhere only the lessons are built.
-TOOLS :=
+# The wire stands on Linux: namespaces, TAP devices, ptrace. The ladder draws its recordings on every system.
+TOOLS := $(B)/ladder
 ifeq ($(shell uname -s),Linux)
-TOOLS := $(B)/wire
+TOOLS += $(B)/wire
 endif
-WIRE_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard common/wire/*.c))
+WIRE_SOURCES   := $(wildcard common/wire/*.c)
+LINUX_ONLY     := $(patsubst %,common/wire/%.c,calls doctor host main play stamp states tasks)
+LADDER_SOURCES := $(filter-out $(LINUX_ONLY),$(WIRE_SOURCES))
+WIRE_OBJECTS   := $(patsubst %.c,$(B)/%.o,$(filter-out %/ladder.c,$(WIRE_SOURCES)))
+LADDER_OBJECTS := $(LADDER_SOURCES:%.c=$(B)/%.o)
 
 .PHONY: all $(LESSONS) demo test test-windows windows sanitize bench format check-format clean
 all: $(PROGRAMS) $(TOOLS)
@@ -40,6 +44,8 @@ $(PROGRAMS): $(B)/%: %.c Makefile
 
 $(B)/wire: $(WIRE_OBJECTS)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS)
+$(B)/ladder: $(LADDER_OBJECTS)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS)
 $(B)/common/%.o: common/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(WARNINGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -50,11 +56,16 @@ $(B)/tests/tools/%: tests/tools/%.c common/net.h Makefile
 	$(CC) $(WARNINGS) $(CFLAGS) -o $@ $< $(LDFLAGS)
 
 MINGW := x86_64-w64-mingw32-gcc
-windows: $(WINDOWS)
+MINGW_FLAGS := -O2 -D_WIN32_WINNT=0x0A00 -DNTDDI_VERSION=0x0A000006 -D__USE_MINGW_ANSI_STDIO=1
+windows: $(WINDOWS) $(B)/windows/ladder.exe
 $(WINDOWS): $(B)/windows/%.exe: %.c Makefile
 	@mkdir -p $(@D)
-	$(MINGW) $(WARNINGS) -O2 -D_WIN32_WINNT=0x0A00 -DNTDDI_VERSION=0x0A000006 \
-	    -D__USE_MINGW_ANSI_STDIO=1 -MMD -MP -o $@ $< -lws2_32 -liphlpapi
+	$(MINGW) $(WARNINGS) $(MINGW_FLAGS) -MMD -MP -o $@ $< -lws2_32 -liphlpapi
+$(B)/windows/ladder.exe: $(LADDER_OBJECTS:$(B)/%=$(B)/windows/%)
+	$(MINGW) -o $@ $^ -lws2_32
+$(B)/windows/common/%.o: common/%.c Makefile
+	@mkdir -p $(@D)
+	$(MINGW) $(WARNINGS) $(MINGW_FLAGS) -MMD -MP -c -o $@ $<
 
 demo: $(B)/wire $(B)/02-tcp-echo/server $(B)/02-tcp-echo/client
 	@$(B)/wire 04-handshake-trace/three-way-handshake.scene
@@ -79,4 +90,5 @@ check-format:
 clean:
 	rm -rf $(B)
 
--include $(PROGRAMS:%=%.d) $(WIRE_OBJECTS:.o=.d) $(WINDOWS:.exe=.d)
+-include $(PROGRAMS:%=%.d) $(WIRE_OBJECTS:.o=.d) $(LADDER_OBJECTS:.o=.d) $(WINDOWS:.exe=.d) \
+    $(LADDER_OBJECTS:$(B)/%.o=$(B)/windows/%.d)

@@ -14,8 +14,11 @@ const char *const state_names[STATES] = {
 const char *const why_names[WHYS] = {"",    "RTO",          "after-RTO", "fast",
                                      "TLP", "window-probe", "keepalive"};
 
+const char *const mark_names[MARKS] = {
+    "", "retransmission", "out-of-order", "hole-before", "duplicate-ACK", "zero-window"};
+
 static void out_of_memory(void) {
-    fprintf(stderr, "wire: out of memory\n");
+    fprintf(stderr, "out of memory\n");
     exit(1);
 }
 
@@ -53,7 +56,7 @@ long log_add(struct log *log, const struct event *e) {
     return index;
 }
 
-long log_connection(struct log *log, const uint8_t ip[HOSTS][4],
+long log_connection(struct log *log, const uint8_t ip[HOSTS][16],
                     const uint16_t port[HOSTS]) {
     for (long i = log->connection_count - 1; i >= 0; i--) {
         struct connection *c = &log->connections[i];
@@ -94,14 +97,15 @@ static struct flow *flow_begin(const struct log *log, struct connection *c, int 
 }
 
 /* A sequence number as shown; one that belongs to no flow is shown as it is on the cable. */
-static uint32_t shown(struct connection *c, int host, uint32_t seq) {
+static uint32_t shown(const struct log *log, struct connection *c, int host, uint32_t seq) {
     struct flow *flow = flow_of(c, host, seq);
-    return flow ? seq - flow->first + flow->shown : seq;
+    return flow && !log->raw ? seq - flow->first + flow->shown : seq;
 }
 
-/* The frame that first carried the first byte (or SYN, or FIN) of this one. */
+/* The frame that first carried the first byte (or SYN, or FIN) of this one, among the latest. */
 static long first_sending(const struct log *log, const struct logged_frame *again) {
-    for (long i = log->frame_count - 1; i >= 0; i--) {
+    enum { LATEST = 10000 }; /* so that a long log takes no time that grows with its square */
+    for (long i = log->frame_count - 1; i >= 0 && i >= log->frame_count - LATEST; i--) {
         const struct logged_frame *frame = &log->frames[i];
         uint32_t length = frame_sequence_length(&frame->f);
         if (frame->f.protocol == P_TCP && !frame->again &&
@@ -126,7 +130,10 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
         flow = flow_begin(log, c, from, f->seq);
     else if (flow == NULL &&
              !(f->flags & TCP_RST)) /* a RST may carry any number: RFC 9293 3.5.2 */
-        flow = flow_begin(log, c, from, f->seq);
+        flow = flow_begin(log, c, from, log->capture ? f->seq - 1 : f->seq);
+    if (log->capture && f->flags & TCP_ACK && !(f->flags & TCP_RST) &&
+        c->flow_count[!from] == 0)
+        flow_begin(log, c, !from, f->ack - 1);
     if (flow != NULL) {
         uint32_t end = f->seq + length;
         int answer = (f->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
@@ -140,15 +147,20 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
         if ((int32_t)(end - flow->next) > 0)
             flow->next = end;
     }
-    frame->seq = shown(c, from, f->seq);
-    frame->ack = f->flags & TCP_ACK ? shown(c, !from, f->ack) : 0;
+    frame->seq = shown(log, c, from, f->seq);
+    frame->ack = f->flags & TCP_ACK ? shown(log, c, !from, f->ack) : 0;
     for (int i = 0; i < f->sack_count; i++)
         for (int end = 0; end < 2; end++)
-            frame->sack[i][end] = shown(c, !from, f->sack[i][end]);
+            frame->sack[i][end] = shown(log, c, !from, f->sack[i][end]);
 }
 
 long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes,
                    size_t length) {
+    return log_add_captured(log, from, time, LINK_ETHERNET, bytes, length, length);
+}
+
+long log_add_captured(struct log *log, int from, int64_t time, int link,
+                      const uint8_t *bytes, size_t length, size_t whole) {
     log->frames =
         log_room(log->frames, log->frame_count, &log->frame_room, sizeof *log->frames);
     struct logged_frame *frame = &log->frames[log->frame_count];
@@ -156,20 +168,23 @@ long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes
     frame->bytes = malloc(length ? length : 1);
     if (frame->bytes == NULL)
         out_of_memory();
-    memcpy(frame->bytes, bytes, length);
+    if (length > 0)
+        memcpy(frame->bytes, bytes, length);
     frame->length = length;
+    frame->link = link;
+    frame->number = log->frame_count + 1;
     frame->from = from;
     frame->sent = frame->left = time;
     frame->connection = frame->first = NO_INDEX;
-    frame_decode(bytes, length, &frame->f);
+    frame_decode_as(link, bytes, length, whole, &frame->f);
     if (frame->f.protocol == P_TCP || frame->f.protocol == P_UDP) {
-        uint8_t ip[HOSTS][4];
+        uint8_t ip[HOSTS][16];
         uint16_t port[HOSTS];
-        memcpy(ip[from], frame->f.source_ip, 4);
-        memcpy(ip[!from], frame->f.target_ip, 4);
+        memcpy(ip[from], frame->f.source_ip, sizeof ip[from]);
+        memcpy(ip[!from], frame->f.target_ip, sizeof ip[!from]);
         port[from] = frame->f.source_port;
         port[!from] = frame->f.target_port;
-        frame->connection = log_connection(log, (const uint8_t(*)[4])ip, port);
+        frame->connection = log_connection(log, (const uint8_t(*)[16])ip, port);
         if (frame->f.protocol == P_TCP)
             number_segment(log, frame);
     }
@@ -193,7 +208,22 @@ void log_add_gauge(struct log *log, const struct gauge *gauge) {
     log->gauges[log->gauge_count++] = *gauge;
 }
 
+static const char *icmp6_text(const struct frame *f) {
+    switch (f->icmp_type) {
+    case 1: return f->icmp_code == 4 ? " port unreachable" : " unreachable";
+    case 2: return " packet too big";
+    case 3: return " time exceeded";
+    case 128: return " echo request";
+    case 129: return " echo reply";
+    case 135: return " neighbor solicitation";
+    case 136: return " neighbor advertisement";
+    default: return "";
+    }
+}
+
 static const char *icmp_text(const struct frame *f) {
+    if (f->version == 6)
+        return icmp6_text(f);
     if (f->icmp_type == 8)
         return " echo request";
     if (f->icmp_type == 0)
@@ -230,6 +260,8 @@ const char *log_frame_text(const struct logged_frame *frame, char *text, size_t 
                      i ? "," : " sack=", frame->sack[i][0], frame->sack[i][1]);
         if (frame->why != WHY_NONE)
             snprintf(why, sizeof why, " why=%s", why_names[frame->why]);
+        else if (frame->mark != MARK_NONE)
+            snprintf(why, sizeof why, " mark=%s", mark_names[frame->mark]);
         snprintf(text, size, "%s seq=%u%s%s%s%s%s", kind, frame->seq, ack, length, window,
                  sack, why);
         break;
@@ -275,7 +307,9 @@ const char *log_event_text(const struct log *log, const struct event *e, char *t
         break;
     case EV_STATE:
         snprintf(text, size, "%s = %s%s", host, state_names[e->state],
-                 e->listener && e->state == CLOSED ? " listener" : "");
+                 e->inferred                         ? "?"
+                 : e->listener && e->state == CLOSED ? " listener"
+                                                     : "");
         break;
     case EV_CALL:
         snprintf(text, size, "%s : %s", host, call_text(e, what, sizeof what));

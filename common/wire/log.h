@@ -79,6 +79,7 @@ struct event {
     enum state state; /* STATE */
     int listener;     /* STATE: 1 when it is the listening socket's, not a connection's */
     long connection;  /* STATE: index into log.connections, or NO_INDEX for a listener */
+    int inferred;     /* STATE: no kernel said so; the segments let one think it */
 
     char name[CALL_NAME]; /* CALL, RETURN: "connect" */
     int fd;               /* CALL, RETURN: the descriptor, or NO_INDEX */
@@ -93,10 +94,23 @@ struct event {
     long round; /* set by log_add: events of one round came without a pause between them */
 };
 
+/* What a segment of a capture tells, as far as the segments before it let one judge (infer.h). */
+enum mark {
+    MARK_NONE,
+    MARK_RETRANSMISSION,
+    MARK_OUT_OF_ORDER, /* fills a hole: it was sent before, and came later or is sent again */
+    MARK_HOLE,         /* the one before it is not in the capture */
+    MARK_DUPLICATE_ACK,
+    MARK_ZERO_WINDOW,
+    MARKS
+};
+
 struct logged_frame {
     struct frame f;
+    int link; /* what the bytes begin with: LINK_ETHERNET, unless a capture says otherwise */
     uint8_t *bytes;
-    size_t length;
+    size_t length;       /* of the bytes: all, unless the capture cut them */
+    long number;         /* of the frame in its file or its log, from 1 */
     int from;            /* the host that sent it */
     int64_t sent;        /* ns since the log began: when it was read from the host */
     int64_t left;        /* when its kernel sent it (stamp.h), or the same as sent */
@@ -106,6 +120,8 @@ struct logged_frame {
     int again; /* 1 when all its sequence numbers were sent before: a retransmission */
     int probe; /* 1 when it is empty and its number is the one before the next: a probe */
     enum why why;
+    enum mark mark;
+    int duplicates; /* MARK_DUPLICATE_ACK: which one it is, from 1 */
     long
         first; /* again: index of the frame that first carried its first byte, or NO_INDEX */
 };
@@ -135,7 +151,7 @@ struct flow {
 };
 
 struct connection {
-    uint8_t ip[HOSTS][4];
+    uint8_t ip[HOSTS][16]; /* IPv4: the first 4, then zeros */
     uint16_t port[HOSTS];
     struct flow flows[HOSTS][FLOWS];
     int flow_count[HOSTS];
@@ -155,6 +171,10 @@ struct log {
     /* Numbers shown for the first sequence number of each host: of a connection's first SYN, of
      * the next one between the same ports, and so on; the last stands for all that follow. */
     uint32_t isn[HOSTS][FLOWS];
+    int64_t epoch; /* when the log began: ns since 1970, UTC; 0: not known */
+    int64_t tick;  /* ns to which the recorded kernel rounds its timers; 0: not known */
+    int capture;   /* 1: segments of anybody, seen from the middle: see log_add_captured */
+    int raw;       /* 1: sequence numbers are shown as they are on the cable */
     void (*heard)(void *ear, long index); /* told of each new event, or NULL */
     void *ear;
 };
@@ -171,8 +191,14 @@ long log_add(struct log *log, const struct event *e);
 long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes,
                    size_t length);
 
+/* The same for a frame out of a capture, of any link type, of which only `length` of `whole` bytes may be here.
+ * With log->capture a direction whose SYN was not seen begins one number before its first, as other
+ * programs count it. */
+long log_add_captured(struct log *log, int from, int64_t time, int link,
+                      const uint8_t *bytes, size_t length, size_t whole);
+
 /* The connection between these two ends (address and port by host), made if it is new. */
-long log_connection(struct log *log, const uint8_t ip[HOSTS][4],
+long log_connection(struct log *log, const uint8_t ip[HOSTS][16],
                     const uint16_t port[HOSTS]);
 
 /* The event in the grammar's words, into text of size bytes. Returns text. */
@@ -189,6 +215,7 @@ void log_free(struct log *log);
 
 extern const char *const host_names[HOSTS];
 extern const char *const state_names[STATES];
-extern const char *const why_names[WHYS]; /* "RTO", "fast" ...; WHY_NONE is "" */
+extern const char *const why_names[WHYS];   /* "RTO", "fast" ...; WHY_NONE is "" */
+extern const char *const mark_names[MARKS]; /* "retransmission" ...; MARK_NONE is "" */
 
 #endif

@@ -31,6 +31,8 @@ static const char usage[] =
     "  --stack NAME           textbook: no timestamps, SACK, scaling ...; modern: the "
     "kernel's own\n"
     "  --table 'rto HOST'     below: each round trip that HOST measures, and its timeout\n"
+    "  --record F             write all of it down as a capture (pcapng): ladder draws it "
+    "again\n"
     "  --rto-svg F, --sequence-svg F   pictures: round trips and timeout; sequence "
     "numbers\n"
     "  --timeout T            longest time without an event; 10s unless given\n"
@@ -169,6 +171,8 @@ static int take_options(int argc, char **argv, struct scene *scene,
             options->quiet = 1;
         } else if (strcmp(argv[i], "--events") == 0) {
             options->events = 1;
+        } else if (strcmp(argv[i], "--record") == 0 && argv[i + 1]) {
+            options->record = argv[++i];
         } else if (strcmp(argv[i], "--rto-svg") == 0 && argv[i + 1]) {
             options->rto_svg = argv[++i];
         } else if (strcmp(argv[i], "--sequence-svg") == 0 && argv[i + 1]) {

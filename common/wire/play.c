@@ -13,10 +13,12 @@
 #include "chart.h"
 #include "check.h"
 #include "host.h"
+#include "record.h"
 #include "rows.h"
 #include "rtt.h"
 #include "stamp.h"
 #include "states.h"
+#include "summary.h"
 #include "tasks.h"
 #include "term.h"
 
@@ -31,7 +33,6 @@
 #include <unistd.h>
 
 enum {
-    IPV4_HEADER = 20, /* the hosts send none with options */
     MAX_FRAMES = 1000000,
     STEPS_AT_ONCE = 64,
     MAX_STARTS = 8,              /* of one host, by rules */
@@ -86,6 +87,19 @@ static int64_t clock_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* The same moment as others write it down. */
+static int64_t epoch_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* To what this kernel rounds its timers: the coarse clock moves with them. */
+static int64_t tick_ns(void) {
+    struct timespec grain;
+    return clock_getres(CLOCK_MONOTONIC_COARSE, &grain) == 0 ? grain.tv_nsec : 0;
 }
 
 static int64_t now(void *ear) {
@@ -268,13 +282,13 @@ static void endpoint_appeared(struct stage *s, int host, const struct endpoint *
     struct seen *seen = &s->seen[host][s->seen_count[host]++];
     *seen = (struct seen){.now = *row, .connection = NO_INDEX, .found = 1};
     if (row->state != LISTEN) {
-        uint8_t ip[HOSTS][4];
+        uint8_t ip[HOSTS][16] = {{0}};
         uint16_t port[HOSTS];
         memcpy(ip[host], row->own_ip, 4);
         memcpy(ip[!host], row->peer_ip, 4);
         port[host] = row->own_port;
         port[!host] = row->peer_port;
-        seen->connection = log_connection(&s->log, (const uint8_t(*)[4])ip, port);
+        seen->connection = log_connection(&s->log, (const uint8_t(*)[16])ip, port);
     }
     log_gauge(s, host, seen);
     log_state(s, host, seen, row->state);
@@ -738,32 +752,19 @@ static void report_failure(const struct stage *s) {
         fprintf(stderr, "wire: %s\n", s->failure);
 }
 
-/* How many frames went out, and what share of their bytes was the programs' own data. */
-static void summary(const struct stage *s) {
-    static const char *const layers[] = {"", "", "TCP", "UDP",
-                                         "ICMP"}; /* by enum protocol */
-    unsigned long frames = 0, lost = 0, data = 0, by_layer[5] = {0};
-    for (long i = 0; i < s->log.event_count; i++) {
-        const struct event *e = &s->log.events[i];
-        if (e->kind > EV_LOST || s->log.frames[e->frame].f.protocol < P_TCP)
-            continue;
-        const struct logged_frame *frame = &s->log.frames[e->frame];
-        lost += e->kind == EV_LOST;
-        if (e->kind != EV_SEND)
-            continue;
-        frames++;
-        data += frame->f.payload_length;
-        by_layer[frame->f.protocol] += frame->f.payload - ETHERNET_HEADER - IPV4_HEADER;
-    }
-    printf("\n%lu frames, %lu lost. Bytes: data %lu, Ethernet %lu, IP %lu", frames, lost,
-           data, frames * ETHERNET_HEADER, frames * IPV4_HEADER);
-    for (int layer = P_TCP; layer <= P_ICMP; layer++)
-        if (by_layer[layer])
-            printf(", %s %lu", layers[layer], by_layer[layer]);
-    printf(".\n");
-    if (s->scene->expectation_count > 0 && check_complete(&s->check) &&
-        s->check.broken == NO_INDEX)
-        printf("All came as the scene expects (%ld events).\n", s->check.met);
+static int as_expected(const struct stage *s) {
+    return s->scene->expectation_count > 0 && check_complete(&s->check) &&
+           s->check.broken == NO_INDEX;
+}
+
+static int record(struct stage *s) {
+    if (s->options->record == NULL)
+        return 0;
+    if (record_write(s->options->record, &s->log, s->scene, host_addresses,
+                     as_expected(s)) == 0)
+        return 0;
+    fprintf(stderr, "wire: %s: %s\n", s->options->record, strerror(errno));
+    return -1;
 }
 
 /* Of the client, unless the scene's table is of the server. Returns 0, or -1 when it was told why not. */
@@ -795,12 +796,15 @@ static int conclude(struct stage *s) {
         rows_feed(&s->rows, &s->log);
         term_rows(&s->term, &s->rows, &s->log, s->scene, s->rows.count);
         term_finish(&s->term);
-        summary(s);
+        summary_print(stdout, &s->log);
+        if (as_expected(s))
+            summary_outcome(stdout, s->check.met);
         for (int host = 0; host < HOSTS; host++)
             if (s->scene->table[host])
                 rtt_print(stdout, &s->log, host, s->term.zero);
     }
     fflush(stdout);
+    failed |= record(s) < 0;
     if (interrupted) {
         fprintf(stderr, "wire: interrupted\n");
         return PLAY_FAILED;
@@ -839,6 +843,8 @@ int play(struct scene *scene, const struct play_options *options) {
     } else {
         open_stamps(s);
         s->began = clock_ns();
+        s->log.epoch = epoch_ns();
+        s->log.tick = tick_ns();
         s->log.heard = digest;
         s->log.ear = s;
         s->tasks.log = &s->log;

@@ -74,6 +74,19 @@ static void put_why(struct lane *lane, const struct log *log,
     }
 }
 
+/* What a segment of a capture is in the light of those before it. */
+static void put_mark(struct lane *lane, const struct logged_frame *frame) {
+    static const char *const words[MARKS] = {
+        "",           "retransmission", "out of order", "a hole before it", "duplicate ACK",
+        "zero window"};
+    lane->kind = LANE_WHY;
+    if (frame->mark == MARK_DUPLICATE_ACK)
+        snprintf(lane->text, sizeof lane->text, "%s %d", words[frame->mark],
+                 frame->duplicates);
+    else
+        snprintf(lane->text, sizeof lane->text, "%s", words[frame->mark]);
+}
+
 /* What it has got behind a hole: the newest piece first, as it is in the segment. */
 static void put_sack(struct lane *lane, const struct logged_frame *frame) {
     lane->kind = LANE_WHY;
@@ -103,6 +116,9 @@ static void frame_sent(struct rows *rows, const struct log *log, const struct ev
     row->from = log->frames[e->frame].from;
     if (log->frames[e->frame].why != WHY_NONE && row->lanes[e->host].kind == LANE_EMPTY)
         put_why(&row->lanes[e->host], log, &log->frames[e->frame]);
+    else if (log->frames[e->frame].mark != MARK_NONE &&
+             row->lanes[e->host].kind == LANE_EMPTY)
+        put_mark(&row->lanes[e->host], &log->frames[e->frame]);
     else if (log->frames[e->frame].f.sack_count > 0 &&
              row->lanes[e->host].kind == LANE_EMPTY)
         put_sack(&row->lanes[e->host], &log->frames[e->frame]);
@@ -151,7 +167,8 @@ static void state_changed(struct rows *rows, const struct log *log, const struct
         snprintf(lane->text, sizeof lane->text, "%s [%ld]", state_names[e->state],
                  e->connection + 1);
     else
-        snprintf(lane->text, sizeof lane->text, "%s", state_names[e->state]);
+        snprintf(lane->text, sizeof lane->text, "%s%s", state_names[e->state],
+                 e->inferred ? "?" : "");
     add_note(row, e);
 }
 

@@ -1,10 +1,8 @@
 /* rtt.c - see rtt.h. One walk over the events: what is sent, what is acknowledged. */
-#define _POSIX_C_SOURCE 200809L
 #include "rtt.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* FALLBACK: the SYN itself was sent twice (RFC 6298 5.7) */
 enum {
@@ -239,16 +237,6 @@ struct rtt_row *rtt_rows(const struct log *log, int host, long *count) {
 
 /* ---- the table ----------------------------------------------------------------------- */
 
-static double tick_ms(void) {
-    struct timespec grain;
-#ifdef CLOCK_MONOTONIC_COARSE /* Linux: it moves with the timers */
-    if (clock_getres(CLOCK_MONOTONIC_COARSE, &grain) == 0)
-        return (double)grain.tv_nsec / 1e6;
-#endif
-    (void)grain;
-    return 0;
-}
-
 static const char table_head[] = /* 80 columns */
     "                    |  by RFC 6298      |  by Linux's rule  |  its kernel says\n"
     "     ms   ack   RTT | SRTT RTTVAR    RTO| SRTT   mdev    RTO|  rtt rttvar    rto";
@@ -285,7 +273,8 @@ void rtt_print(FILE *out, const struct log *log, int host, int64_t zero) {
     for (long i = 0; i < count; i++)
         print_row(out, &rows[i], zero);
     fprintf(out, "%s\n", table_foot);
-    if (tick_ms() > 0)
-        fprintf(out, "This kernel rounds its RTO up to ticks of %.0f ms.\n", tick_ms());
+    if (log->tick > 0)
+        fprintf(out, "This kernel rounds its RTO up to ticks of %.0f ms.\n",
+                (double)log->tick / 1e6);
     free(rows);
 }

@@ -62,6 +62,8 @@ static void put_glyph(const struct term *term, struct line *line, int column,
 
 static void put_text(struct line *line, int column, const char *text, enum paint paint) {
     for (; *text && column < MOST_COLUMNS; text++, column++) {
+        if (column < 0)
+            continue;
         unsigned char c = (unsigned char)*text;
         line->cells[column] =
             (struct cell){NULL, c < 32 || c > 126 ? '?' : *text, (unsigned char)paint};
@@ -252,10 +254,11 @@ static void put_rest(struct term *term, struct line *line, int host, const char 
 
 static const char *frame_mark(const struct row *row, const struct logged_frame *frame) {
     int arrives = row->crossing == ARRIVES;
-    return row->damaged                                         ? " damaged"
-           : row->copy                                          ? " copy"
-           : frame->again && !arrives && frame->why == WHY_NONE ? " again"
-                                                                : "";
+    return row->damaged ? " damaged"
+           : row->copy  ? " copy"
+           : frame->again && !arrives && frame->why == WHY_NONE && frame->mark == MARK_NONE
+               ? " again"
+               : "";
 }
 
 /* A few bytes of data that are text are worth seeing: ` "hello"`. */
@@ -263,7 +266,7 @@ static void payload_text(const struct logged_frame *frame, char text[24]) {
     size_t length = frame->f.payload_length;
     const uint8_t *bytes = frame->bytes + frame->f.payload;
     text[0] = '\0';
-    if (length == 0 || length > 8 ||
+    if (length == 0 || length > 8 || length != frame->f.payload_held ||
         (frame->f.protocol != P_UDP && frame->f.protocol != P_TCP))
         return;
     for (size_t i = 0; i < length; i++)
@@ -281,7 +284,8 @@ static void frame_label(const struct log *log, const struct row *row, int room,
         snprintf(mark, sizeof mark, " [%ld]", frame->connection + 1);
     strcat(mark, frame_mark(row, frame));
     log_frame_text(frame, full, sizeof full - sizeof data);
-    if ((why = strstr(full, " sack=")) != NULL || (why = strstr(full, " why=")) != NULL)
+    if ((why = strstr(full, " sack=")) != NULL || (why = strstr(full, " why=")) != NULL ||
+        (why = strstr(full, " mark=")) != NULL)
         *why = '\0'; /* that stands in the lane */
     payload_text(frame, data);
     if ((int)(strlen(full) + strlen(mark) + strlen(data)) <= room)

@@ -1,0 +1,254 @@
+/* ladder.c - the command line of the ladder: draws a recording, or a conversation of any capture. */
+#include "recording.h"
+#include "rows.h"
+#include "rtt.h"
+#include "summary.h"
+#include "term.h"
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef _WIN32
+#include <windows.h>
+#include <fcntl.h>
+#include <io.h>
+#else
+#include <langinfo.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#endif
+
+enum { OK = 0, FAILED = 1, MISTAKE = 2, MOST_LISTED = 50 };
+
+static const char usage[] =
+    "usage: ladder [OPTION]... FILE\n"
+    "\n"
+    "Draws what `wire --record FILE` wrote down, as it was when it was played; or one\n"
+    "conversation of any capture (pcap, pcapng) by tcpdump or Wireshark, with the states\n"
+    "that its segments let one infer. Needs no privileges.\n"
+    "\n"
+    "  --follow PORT     of a capture: the conversation on this port\n"
+    "  --number N        of a capture: the conversation with this number in the list, "
+    "which\n"
+    "                    is shown when there are several\n"
+    "  --raw             sequence numbers as they are on the cable\n"
+    "  --all             show ARP, program output and minor calls too; list all "
+    "conversations\n"
+    "  --events          print the log of events, in words, in place of the ladder\n"
+    "  --width N, --ascii     columns; lines without UTF-8\n"
+    "\n"
+    "Ends with 0 when it has drawn; 1 when the file cannot be read; 2 for a mistake in "
+    "the\n"
+    "command line.\n";
+
+struct options {
+    int all, ascii, colour, columns, events, raw;
+    struct choice choice;
+    const char *file;
+};
+
+static int mistake(const char *what, const char *word) {
+    fprintf(stderr, "ladder: %s%s%s; see ladder --help\n", what, word ? " " : "",
+            word ? word : "");
+    return MISTAKE;
+}
+
+/* ---- what the terminal can do -------------------------------------------------------------------- */
+
+static void look_at_terminal(struct options *o) {
+    const char *columns = getenv("COLUMNS");
+    int terminal;
+    o->columns = columns && atoi(columns) > 0 ? atoi(columns) : 80;
+#ifdef _WIN32
+    CONSOLE_SCREEN_BUFFER_INFO info;
+    HANDLE out = GetStdHandle(STD_OUTPUT_HANDLE);
+    DWORD mode;
+    _setmode(_fileno(stdout), _O_BINARY); /* lines end as everywhere */
+    terminal = GetConsoleMode(out, &mode) != 0;
+    if (terminal) {
+        SetConsoleOutputCP(CP_UTF8);
+        SetConsoleMode(out, mode | 4 /* ENABLE_VIRTUAL_TERMINAL_PROCESSING: colours */);
+        if (GetConsoleScreenBufferInfo(out, &info))
+            o->columns = info.srWindow.Right - info.srWindow.Left + 1;
+    }
+#else
+    struct winsize size;
+    setlocale(LC_CTYPE, "");
+    o->ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+    terminal = isatty(1);
+    if (ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        o->columns = size.ws_col;
+#endif
+    o->colour = terminal && getenv("NO_COLOR") == NULL;
+}
+
+/* ---- the command line ---------------------------------------------------------------------------- */
+
+/* A number from 1 to `most`, the whole of the word. */
+static int read_number(const char *word, long most, long *number) {
+    char *end;
+    *number = word ? strtol(word, &end, 10) : 0;
+    return word && *end == '\0' && *number >= 1 && *number <= most ? 0 : -1;
+}
+
+static int take_options(int argc, char **argv, struct options *o) {
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        long columns;
+        if (word[0] != '-' || word[1] == '\0') {
+            if (o->file)
+                return mistake("one file at a time; not expected:", word);
+            o->file = word;
+        } else if (strcmp(word, "--all") == 0) {
+            o->all = 1;
+        } else if (strcmp(word, "--ascii") == 0) {
+            o->ascii = 1;
+        } else if (strcmp(word, "--events") == 0) {
+            o->events = 1;
+        } else if (strcmp(word, "--raw") == 0) {
+            o->raw = 1;
+        } else if (strcmp(word, "--width") == 0) {
+            if (read_number(argv[++i], 100000, &columns) < 0)
+                return mistake("--width needs a number of columns", NULL);
+            o->columns = (int)columns;
+        } else if (strcmp(word, "--follow") == 0) {
+            if (read_number(argv[++i], 65535, &o->choice.port) < 0)
+                return mistake("--follow needs a port, 1 to 65535", NULL);
+        } else if (strcmp(word, "--number") == 0) {
+            if (read_number(argv[++i], 1000000000, &o->choice.number) < 0)
+                return mistake("--number needs a number of the list", NULL);
+        } else {
+            return mistake("no such option:", word);
+        }
+    }
+    return o->file ? OK : mistake("a recording or a capture is expected", NULL);
+}
+
+/* ---- what is shown ------------------------------------------------------------------------------- */
+
+static int is_chosen(const struct talk *t, const struct choice *choice) {
+    return !choice->port || t->port[CLIENT] == choice->port ||
+           t->port[SERVER] == choice->port;
+}
+
+/* At which size a conversation is among the MOST_LISTED largest. */
+static long least_listed(const struct recording *r, const struct options *o) {
+    long low = 0,
+         high =
+             r->talks.packets; /* more than MOST_LISTED have `low`, no more have `high` */
+    while (!o->all && high - low > 1) {
+        long middle = low + (high - low) / 2, count = 0;
+        for (long i = 0; i < r->talks.count; i++)
+            count += is_chosen(&r->talks.talks[i], &o->choice) &&
+                     r->talks.talks[i].frames >= middle;
+        if (count > MOST_LISTED)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void list(const struct recording *r, const struct options *o) {
+    static const char *const protocols[] = {"", "", "TCP", "UDP", "ICMP"};
+    long least = least_listed(r, o), chosen = 0, listed = 0;
+    char ip[TALK_ADDRESS], end[HOSTS][TALK_ADDRESS + 8];
+    printf("%ld packets, %ld conversations; ladder --number N %s draws one\n\n",
+           r->talks.packets, r->talks.count, o->file);
+    printf("     N     start s   lasts s   frames       bytes       client -> server\n");
+    for (long i = 0; i < r->talks.count; i++) {
+        const struct talk *t = &r->talks.talks[i];
+        if (!is_chosen(t, &o->choice))
+            continue;
+        chosen++;
+        if (t->frames < least || (!o->all && listed == MOST_LISTED))
+            continue;
+        listed++;
+        for (int host = 0; host < HOSTS; host++) {
+            talk_address(t, host, ip, sizeof ip);
+            snprintf(end[host], sizeof end[host],
+                     t->protocol == P_ICMP ? "%s"
+                     : t->version == 6     ? "[%s]:%u"
+                                           : "%s:%u",
+                     ip, t->port[host]);
+        }
+        printf("%6ld %11.3f %9.3f %8ld %11llu  %-4s %s -> %s\n", i + 1,
+               (double)(t->first - r->talks.talks[0].first) / 1e9,
+               (double)(t->last - t->first) / 1e9, t->frames, (unsigned long long)t->bytes,
+               protocols[t->protocol], end[CLIENT], end[SERVER]);
+    }
+    if (chosen > listed)
+        printf("and %ld smaller ones: --all lists them too\n", chosen - listed);
+    if (r->talks.others)
+        printf("%ld packets belong to none of them\n", r->talks.others);
+}
+
+static void print_events(const struct log *log) {
+    char text[EVENT_TEXT];
+    for (long i = 0; i < log->event_count; i++)
+        printf("%10.4f  %s\n", (double)log->events[i].time / 1e6,
+               log_event_text(log, &log->events[i], text, sizeof text));
+}
+
+static long count_met(const struct log *log) {
+    long met = 0;
+    for (long i = 0; i < log->event_count; i++)
+        met += log->events[i].note != NO_INDEX;
+    return met;
+}
+
+/* The same lines in the same order as when it was played (play.c). */
+static void draw(const struct recording *r, const struct options *o) {
+    struct rows rows;
+    struct term term;
+    const char *labels[HOSTS];
+    rows_init(&rows, o->all);
+    rows_feed(&rows, &r->log);
+    term_init(&term, stdout, o->columns, o->ascii, o->colour);
+    term_heading(&term, &r->scene, recording_labels(r, labels));
+    term_rows(&term, &rows, &r->log, &r->scene, rows.count);
+    term_finish(&term);
+    summary_print(stdout, &r->log);
+    if (r->as_expected)
+        summary_outcome(stdout, count_met(&r->log));
+    for (int host = 0; host < HOSTS; host++)
+        if (r->scene.table[host])
+            rtt_print(stdout, &r->log, host, term.zero);
+    rows_free(&rows);
+}
+
+int main(int argc, char **argv) {
+    struct options options = {0};
+    struct recording r;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return OK;
+    }
+    look_at_terminal(&options);
+    int result = take_options(argc, argv, &options);
+    if (result != OK)
+        return result;
+    if (recording_read(&r, options.file, &options.choice, options.raw) < 0) {
+        fprintf(stderr, "ladder: %s: %s\n", options.file, r.error);
+        result = FAILED;
+    } else {
+        if (r.warning[0])
+            fprintf(stderr, "ladder: %s: %s\n", options.file, r.warning);
+        if (!r.played && r.talk == NO_INDEX)
+            list(&r, &options);
+        else if (options.events)
+            print_events(&r.log);
+        else
+            draw(&r, &options);
+        if (r.left_out)
+            fprintf(stderr, "ladder: only its first %d frames are drawn; %ld more follow\n",
+                    MOST_DRAWN, r.left_out);
+    }
+    recording_free(&r);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "ladder: the output could not be written\n");
+        result = FAILED;
+    }
+    return result;
+}

@@ -1,0 +1,55 @@
+/* summary.c - see summary.h. */
+#include "summary.h"
+
+enum { IPV4_HEADER = 20 }; /* the wire's hosts send none with options */
+
+static void print_marks(FILE *out, const struct log *log) {
+    static const char *const words[MARKS] = {"",
+                                             "retransmissions",
+                                             "out of order",
+                                             "behind a hole",
+                                             "duplicate ACKs",
+                                             "windows of zero"};
+    unsigned long data = 0, marked[MARKS] = {0};
+    for (long i = 0; i < log->frame_count; i++) {
+        data += log->frames[i].f.payload_length;
+        marked[log->frames[i].mark]++;
+    }
+    fprintf(out, "\n%ld frames, %lu bytes of data", log->frame_count, data);
+    for (int mark = MARK_NONE + 1; mark < MARKS; mark++)
+        if (marked[mark])
+            fprintf(out, ", %s: %lu", words[mark], marked[mark]);
+    fprintf(out, ".\n");
+}
+
+void summary_print(FILE *out, const struct log *log) {
+    static const char *const layers[] = {"", "", "TCP", "UDP",
+                                         "ICMP"}; /* by enum protocol */
+    unsigned long frames = 0, lost = 0, data = 0, by_layer[5] = {0};
+    if (log->capture) {
+        print_marks(out, log);
+        return;
+    }
+    for (long i = 0; i < log->event_count; i++) {
+        const struct event *e = &log->events[i];
+        if (e->kind > EV_LOST || log->frames[e->frame].f.protocol < P_TCP)
+            continue;
+        const struct logged_frame *frame = &log->frames[e->frame];
+        lost += e->kind == EV_LOST;
+        if (e->kind != EV_SEND)
+            continue;
+        frames++;
+        data += frame->f.payload_length;
+        by_layer[frame->f.protocol] += frame->f.payload - ETHERNET_HEADER - IPV4_HEADER;
+    }
+    fprintf(out, "\n%lu frames, %lu lost. Bytes: data %lu, Ethernet %lu, IP %lu", frames,
+            lost, data, frames * ETHERNET_HEADER, frames * IPV4_HEADER);
+    for (int layer = P_TCP; layer <= P_ICMP; layer++)
+        if (by_layer[layer])
+            fprintf(out, ", %s %lu", layers[layer], by_layer[layer]);
+    fprintf(out, ".\n");
+}
+
+void summary_outcome(FILE *out, long met) {
+    fprintf(out, "All came as the scene expects (%ld events).\n", met);
+}
