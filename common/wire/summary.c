@@ -10,22 +10,22 @@ static void print_marks(FILE *out, const struct log *log) {
                                              "behind a hole",
                                              "duplicate ACKs",
                                              "windows of zero"};
-    unsigned long data = 0, marked[MARKS] = {0};
+    unsigned long long data = 0, marked[MARKS] = {0};
     for (long i = 0; i < log->frame_count; i++) {
         data += log->frames[i].f.payload_length;
         marked[log->frames[i].mark]++;
     }
-    fprintf(out, "\n%ld frames, %lu bytes of data", log->frame_count, data);
+    fprintf(out, "\n%ld frames, %llu bytes of data", log->frame_count, data);
     for (int mark = MARK_NONE + 1; mark < MARKS; mark++)
         if (marked[mark])
-            fprintf(out, ", %s: %lu", words[mark], marked[mark]);
+            fprintf(out, ", %s: %llu", words[mark], marked[mark]);
     fprintf(out, ".\n");
 }
 
 void summary_print(FILE *out, const struct log *log) {
     static const char *const layers[] = {"", "", "TCP", "UDP",
                                          "ICMP"}; /* by enum protocol */
-    unsigned long frames = 0, lost = 0, data = 0, by_layer[5] = {0};
+    unsigned long long frames = 0, lost = 0, data = 0, by_layer[5] = {0};
     if (log->capture) {
         print_marks(out, log);
         return;
@@ -42,11 +42,11 @@ void summary_print(FILE *out, const struct log *log) {
         data += frame->f.payload_length;
         by_layer[frame->f.protocol] += frame->f.payload - ETHERNET_HEADER - IPV4_HEADER;
     }
-    fprintf(out, "\n%lu frames, %lu lost. Bytes: data %lu, Ethernet %lu, IP %lu", frames,
+    fprintf(out, "\n%llu frames, %llu lost. Bytes: data %llu, Ethernet %llu, IP %llu", frames,
             lost, data, frames * ETHERNET_HEADER, frames * IPV4_HEADER);
     for (int layer = P_TCP; layer <= P_ICMP; layer++)
         if (by_layer[layer])
-            fprintf(out, ", %s %lu", layers[layer], by_layer[layer]);
+            fprintf(out, ", %s %llu", layers[layer], by_layer[layer]);
     fprintf(out, ".\n");
 }
 
