@@ -4,6 +4,7 @@
 # make test          all tests (needs bats)
 # make windows       the portable programs for Windows, by mingw-w64; make test-windows tests them under Wine
 # make sanitize      the tests again, under AddressSanitizer and UndefinedBehaviorSanitizer
+# make fuzz          hostile captures, scenes and frames, for a minute (needs clang)
 # make bench         speed, as ratios against other programs measured in turn
 # make format        clang-format over all sources; make check-format only looks
 # make clean
@@ -32,7 +33,7 @@ LADDER_SOURCES := $(filter-out $(LINUX_ONLY),$(WIRE_SOURCES))
 WIRE_OBJECTS   := $(patsubst %.c,$(B)/%.o,$(filter-out %/ladder.c,$(WIRE_SOURCES)))
 LADDER_OBJECTS := $(LADDER_SOURCES:%.c=$(B)/%.o)
 
-.PHONY: all $(LESSONS) demo test test-windows windows sanitize bench format check-format clean
+.PHONY: all $(LESSONS) demo test test-windows windows sanitize bench fuzz format check-format clean
 all: $(PROGRAMS) $(TOOLS)
 .SECONDEXPANSION:
 $(LESSONS): $$(filter $(B)/$$@/%,$(PROGRAMS))
@@ -81,7 +82,17 @@ sanitize:
 bench: all
 	@tests/bench
 
-FORMATTED := $(SOURCES) common/net.h $(wildcard common/wire/*.[ch] tests/tools/*.c)
+# Hostile captures, scenes and frames, by libFuzzer: SECONDS for each.
+SECONDS := 20
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
+fuzz: $(FUZZ)
+	@tests/fuzz/run $(SECONDS) $(B)
+$(FUZZ): $(B)/fuzz/%: tests/fuzz/%.c $(wildcard common/wire/*.[ch]) Makefile
+	@mkdir -p $(@D)
+	clang $(WARNINGS) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -o $@ $< $(filter-out %/ladder.c,$(LADDER_SOURCES))
+
+FORMATTED := $(SOURCES) common/net.h $(wildcard common/wire/*.[ch] tests/fuzz/*.c tests/tools/*.c)
 format:
 	clang-format -i $(FORMATTED)
 check-format:

@@ -285,7 +285,10 @@ static void say_scene(struct record *r, const char *const labels[HOSTS], int as_
     say(b, "isn");
     for (int host = 0; host < HOSTS; host++) {
         say(b, " %s", host_names[host]);
-        for (int i = 0; i < FLOWS; i++)
+        int count = FLOWS; /* the last one stands for all that follow */
+        while (count > 1 && r->log->isn[host][count - 1] == r->log->isn[host][count - 2])
+            count--;
+        for (int i = 0; i < count; i++)
             say(b, " %u", r->log->isn[host][i]);
     }
     say(b, "\n");

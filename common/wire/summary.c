@@ -4,22 +4,23 @@
 enum { IPV4_HEADER = 20 }; /* the wire's hosts send none with options */
 
 static void print_marks(FILE *out, const struct log *log) {
-    static const char *const words[MARKS] = {"",
-                                             "retransmissions",
-                                             "out of order",
-                                             "behind a hole",
-                                             "duplicate ACKs",
-                                             "windows of zero"};
+    static const char *const words[MARKS] = {
+        "",           "retransmissions", "out of order", "behind a hole",
+        "duplicate ACKs", "zero windows"};
     unsigned long long data = 0, marked[MARKS] = {0};
+    const char *before = "";
     for (long i = 0; i < log->frame_count; i++) {
         data += log->frames[i].f.payload_length;
         marked[log->frames[i].mark]++;
     }
-    fprintf(out, "\n%ld frames, %llu bytes of data", log->frame_count, data);
+    fprintf(out, "\n%ld frames, %llu bytes of data.\n", log->frame_count, data);
     for (int mark = MARK_NONE + 1; mark < MARKS; mark++)
-        if (marked[mark])
-            fprintf(out, ", %s: %llu", words[mark], marked[mark]);
-    fprintf(out, ".\n");
+        if (marked[mark]) {
+            fprintf(out, "%s%s %llu", before, words[mark], marked[mark]);
+            before = ", ";
+        }
+    if (before[0])
+        fprintf(out, "\n");
 }
 
 void summary_print(FILE *out, const struct log *log) {
