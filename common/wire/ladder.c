@@ -179,7 +179,8 @@ static void list(const struct recording *r, const struct options *o) {
                protocols[t->protocol], end[CLIENT], end[SERVER]);
     }
     if (chosen > listed)
-        printf("and %ld more, none of them larger: --all lists them too\n", chosen - listed);
+        printf("and %ld more, none of them larger: --all lists them too\n",
+               chosen - listed);
     if (r->talks.others)
         printf("%ld packets belong to none of them\n", r->talks.others);
 }

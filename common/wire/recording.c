@@ -421,7 +421,8 @@ static int by_number(const void *a, const void *b) {
 /* All events, each once, in their order, into the log. */
 static int fill_log(struct reading *g) {
     struct log *log = &g->r->log;
-    qsort(g->events, (size_t)g->event_count, sizeof *g->events, by_number);
+    if (g->event_count > 0)
+        qsort(g->events, (size_t)g->event_count, sizeof *g->events, by_number);
     for (long i = 0; i < g->event_count; i++) {
         const struct event *e = &g->events[i].e;
         if (g->events[i].number != i ||

@@ -4,11 +4,10 @@
 enum { IPV4_HEADER = 20 }; /* the wire's hosts send none with options */
 
 static void print_marks(FILE *out, const struct log *log) {
-    static const char *const words[MARKS] = {
-        "",           "retransmissions", "out of order", "behind a hole",
-        "duplicate ACKs", "zero windows"};
+    static const char *const words[MARKS] = {"",      "retransmissions", "out of order",
+                                             "holes", "duplicate ACKs",  "zero windows"};
     unsigned long long data = 0, marked[MARKS] = {0};
-    const char *before = "";
+    int column = 0;
     for (long i = 0; i < log->frame_count; i++) {
         data += log->frames[i].f.payload_length;
         marked[log->frames[i].mark]++;
@@ -16,10 +15,11 @@ static void print_marks(FILE *out, const struct log *log) {
     fprintf(out, "\n%ld frames, %llu bytes of data.\n", log->frame_count, data);
     for (int mark = MARK_NONE + 1; mark < MARKS; mark++)
         if (marked[mark]) {
-            fprintf(out, "%s%s %llu", before, words[mark], marked[mark]);
-            before = ", ";
+            const char *before = column == 0 ? "" : column > 60 ? ",\n" : ", ";
+            column = fprintf(out, "%s%s %llu", before, words[mark], marked[mark]) +
+                     (column > 60 ? 0 : column);
         }
-    if (before[0])
+    if (column > 0)
         fprintf(out, "\n");
 }
 
@@ -43,8 +43,8 @@ void summary_print(FILE *out, const struct log *log) {
         data += frame->f.payload_length;
         by_layer[frame->f.protocol] += frame->f.payload - ETHERNET_HEADER - IPV4_HEADER;
     }
-    fprintf(out, "\n%llu frames, %llu lost. Bytes: data %llu, Ethernet %llu, IP %llu", frames,
-            lost, data, frames * ETHERNET_HEADER, frames * IPV4_HEADER);
+    fprintf(out, "\n%llu frames, %llu lost. Bytes: data %llu, Ethernet %llu, IP %llu",
+            frames, lost, data, frames * ETHERNET_HEADER, frames * IPV4_HEADER);
     for (int layer = P_TCP; layer <= P_ICMP; layer++)
         if (by_layer[layer])
             fprintf(out, ", %s %llu", layers[layer], by_layer[layer]);

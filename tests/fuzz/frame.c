@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         return 0;
     int link = links[bytes[0] % 8];
     size_t held = size - 3, whole = held + (size_t)(bytes[1] << 8 | bytes[2]);
-    uint8_t *copy = malloc(held + 1); /* of its exact size, so that a read behind it is seen */
+    uint8_t *copy =
+        malloc(held + 1); /* of its exact size, so that a read behind it is seen */
     if (copy == NULL)
         return 0;
     memcpy(copy, bytes + 3, held);

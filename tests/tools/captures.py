@@ -38,7 +38,7 @@ def udp(ports, data):
 
 def on_link(link, order, version, packet):
     ethertype = 0x0800 if version == 4 else 0x86DD
-    family = 2 if version == 4 else 10
+    family = 2 if version == 4 else 30  # as macOS numbers them
     macs = bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1])
     return {
         "ethernet": lambda: macs + struct.pack(">H", ethertype),
