@@ -7,8 +7,10 @@ CAPTURES=$ROOT/tests/tools/captures.py
 DEMO=$ROOT/04-handshake-trace/three-way-handshake.scene
 FIGURE=$ROOT/04-handshake-trace/figures/three-way-handshake.pcapng
 
-ladder() {
-    lesson ladder "$@" 2>&1
+ladder() { # with what it says on standard error
+    prog ladder
+    "${PROG[@]}" "$@" 2>&1 3>&- | tr -d '\r'
+    return "${PIPESTATUS[0]}"
 }
 
 # One TCP and one UDP conversation, in every sort of file: talk NAME OPTION...; its path in $TALK.
@@ -60,7 +62,7 @@ same_as_live() {
     by_ladder "$name.pcapng" >"$name.segments"
     by_tshark "$name.pcapng" ip.src 10.0.0.1 | diff - "$name.segments"
 }
-export -f same_as_live by_ladder by_tshark ladder lesson prog
+export -f same_as_live by_ladder by_tshark ladder prog
 export BIN EXE
 
 @test "for every scene: the ladder of its recording is the live ladder, and tshark sees the same segments" {
