@@ -91,6 +91,8 @@ static void mark_ack(struct side *side, const struct side *peer,
         frame->mark = MARK_DUPLICATE_ACK;
         frame->duplicates = side->duplicates;
     }
+    if (frame->mark == MARK_NONE && peer->begun && before(peer->next, f->ack))
+        frame->mark = MARK_ACK_UNSEEN;
     side->acked = 1;
     side->ack = f->ack;
     side->window = f->window;

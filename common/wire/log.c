@@ -14,8 +14,13 @@ const char *const state_names[STATES] = {
 const char *const why_names[WHYS] = {"",    "RTO",          "after-RTO", "fast",
                                      "TLP", "window-probe", "keepalive"};
 
-const char *const mark_names[MARKS] = {
-    "", "retransmission", "out-of-order", "hole-before", "duplicate-ACK", "zero-window"};
+const char *const mark_names[MARKS] = {"",
+                                       "retransmission",
+                                       "out-of-order",
+                                       "hole-before",
+                                       "acks-unseen",
+                                       "duplicate-ACK",
+                                       "zero-window"};
 
 static void out_of_memory(void) {
     fprintf(stderr, "out of memory\n");

@@ -100,6 +100,7 @@ enum mark {
     MARK_RETRANSMISSION,
     MARK_OUT_OF_ORDER, /* fills a hole: it was sent before, and came later or is sent again */
     MARK_HOLE,         /* the one before it is not in the capture */
+    MARK_ACK_UNSEEN,   /* acknowledges what is not in the capture */
     MARK_DUPLICATE_ACK,
     MARK_ZERO_WINDOW,
     MARKS

@@ -757,14 +757,24 @@ static int as_expected(const struct stage *s) {
            s->check.broken == NO_INDEX;
 }
 
-static int record(struct stage *s) {
-    if (s->options->record == NULL)
-        return 0;
-    if (record_write(s->options->record, &s->log, s->scene, host_addresses,
-                     as_expected(s)) == 0)
-        return 0;
-    fprintf(stderr, "wire: %s: %s\n", s->options->record, strerror(errno));
+static int cannot_write(const char *path) {
+    fprintf(stderr, "wire: %s: %s\n", path, strerror(errno));
     return -1;
+}
+
+/* Asked before the playing, which may take minutes. */
+static int can_record(const struct play_options *options) {
+    FILE *file = options->record ? fopen(options->record, "wb") : NULL;
+    if (options->record && (file == NULL || fclose(file) != 0))
+        return cannot_write(options->record);
+    return 0;
+}
+
+static int record(const struct stage *s) {
+    const char *path = s->options->record;
+    if (path && record_write(path, &s->log, s->scene, host_addresses, as_expected(s)) < 0)
+        return cannot_write(path);
+    return 0;
 }
 
 /* Of the client, unless the scene's table is of the server. Returns 0, or -1 when it was told why not. */
@@ -780,10 +790,8 @@ static int draw(struct stage *s, const char *path,
         bad = ferror(out) != 0;
         bad |= fclose(out) != 0;
     }
-    if (bad) {
-        fprintf(stderr, "wire: %s: %s\n", path, strerror(errno));
-        return -1;
-    }
+    if (bad)
+        return cannot_write(path);
     return 0;
 }
 
@@ -824,8 +832,10 @@ int play(struct scene *scene, const struct play_options *options) {
     struct stage *s = calloc(1, sizeof *s);
     struct trouble trouble;
     int result = PLAY_FAILED;
-    if (s == NULL)
+    if (s == NULL || can_record(options) < 0) {
+        free(s);
         return PLAY_FAILED;
+    }
     s->scene = scene;
     s->options = options;
     s->looked = calloc(MAX_ENDPOINTS, sizeof *s->looked);

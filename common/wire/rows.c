@@ -76,9 +76,13 @@ static void put_why(struct lane *lane, const struct log *log,
 
 /* What a segment of a capture is in the light of those before it. */
 static void put_mark(struct lane *lane, const struct logged_frame *frame) {
-    static const char *const words[MARKS] = {
-        "",           "retransmission", "out of order", "a hole before it", "duplicate ACK",
-        "zero window"};
+    static const char *const words[MARKS] = {"",
+                                             "retransmission",
+                                             "out of order",
+                                             "a hole before it",
+                                             "acks the unseen",
+                                             "duplicate ACK",
+                                             "zero window"};
     lane->kind = LANE_WHY;
     if (frame->mark == MARK_DUPLICATE_ACK)
         snprintf(lane->text, sizeof lane->text, "%s %d", words[frame->mark],

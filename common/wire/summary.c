@@ -4,8 +4,13 @@
 enum { IPV4_HEADER = 20 }; /* the wire's hosts send none with options */
 
 static void print_marks(FILE *out, const struct log *log) {
-    static const char *const words[MARKS] = {"",      "retransmissions", "out of order",
-                                             "holes", "duplicate ACKs",  "zero windows"};
+    static const char *const words[MARKS] = {"",
+                                             "retransmissions",
+                                             "out of order",
+                                             "holes",
+                                             "ACKs of the unseen",
+                                             "duplicate ACKs",
+                                             "zero windows"};
     unsigned long long data = 0, marked[MARKS] = {0};
     int column = 0;
     for (long i = 0; i < log->frame_count; i++) {
