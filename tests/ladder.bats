@@ -93,6 +93,18 @@ export BIN EXE
     grep -q RTO "$BATS_TEST_TMPDIR/live"
 }
 
+@test "a frame that was held and then let go by an event that is not shown arrives on a row of its own" {
+    need_wire
+    local file=$BATS_TEST_TMPDIR/r.pcapng
+    # shellcheck disable=SC2016 # the inner shell expands it
+    "$BIN/wire" --record "$file" --on 'client > SYN #1: hold until server : prints "now"' -- \
+        sh -c '"$1" 10.0.0.2 7777 & sleep 0.2; echo now; wait' sh "$BIN/02-tcp-echo/server" -- \
+        "$BIN/02-tcp-echo/client" 10.0.0.2 7777 hello >"$BATS_TEST_TMPDIR/live" 3>&-
+    "$BIN/ladder" "$file" 3>&- | diff "$BATS_TEST_TMPDIR/live" -
+    grep -qE 'SYN_SENT ●─+ SYN seq=0 ─+╮   │' "$BATS_TEST_TMPDIR/live"
+    grep -qE '╰──▶● SYN_RCVD' "$BATS_TEST_TMPDIR/live"
+}
+
 @test "tshark reads a recording without complaint and shows the states and calls" {
     need_wire
     need tshark

@@ -202,6 +202,7 @@ static void launch(struct stage *s, const struct event *e, const struct fate *fa
                         .order = s->cause + delay,
                         .damaged = fate->corrupt,
                         .held = fate->held};
+    s->log.frames[e->frame].held = fate->held != NO_INDEX;
     if (fate->drop || s->cable.unplugged[e->host]) {
         log_frame_event(s, EV_LOST, p.to, &p);
         return;

@@ -154,6 +154,8 @@ static void say_fields(struct buffer *b, const struct log *log, const struct eve
         say(b, " connection=%ld", e->connection + 1);
     if (e->kind == EV_SEND && frame->left != frame->sent)
         say(b, " left=%lld", (long long)frame->left);
+    if (e->kind == EV_SEND && frame->held)
+        say(b, " held");
     if (e->kind == EV_ARRIVE && e->reached)
         say(b, " reached=%lld", (long long)e->reached);
     if (e->kind == EV_RETURN)

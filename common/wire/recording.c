@@ -183,7 +183,7 @@ static int take_call(const char **s, struct event *e, char text[MOST_LINE]) {
 struct fields { /* in braces; -1: not there */
     int64_t round, note, connection, left, reached, call, events, known, congestion,
         retransmits;
-    int minor, blocked, has_args;
+    int minor, blocked, held, has_args;
 };
 
 static int take_fields(const char **s, struct fields *f, char args[MOST_LINE]) {
@@ -198,7 +198,7 @@ static int take_fields(const char **s, struct fields *f, char args[MOST_LINE]) {
     size_t count = sizeof numbers / sizeof numbers[0], i;
     for (i = 0; i < count; i++)
         *numbers[i].value = -1;
-    f->minor = f->blocked = f->has_args = 0;
+    f->minor = f->blocked = f->held = f->has_args = 0;
     if (!take_word(s, "  {"))
         return 0;
     while (!take_word(s, "}")) {
@@ -212,6 +212,8 @@ static int take_fields(const char **s, struct fields *f, char args[MOST_LINE]) {
             f->minor = 1;
         } else if (take_word(s, "blocked")) {
             f->blocked = 1;
+        } else if (take_word(s, "held")) {
+            f->held = 1;
         } else if (take_word(s, "args=")) {
             f->has_args = 1;
             if (!take_quoted(s, args))
@@ -243,6 +245,8 @@ static int use_fields(struct reading *g, struct numbered *n, const struct fields
         e->reached = f->reached;
     if (e->kind == EV_SEND && f->left > 0)
         r->log.frames[g->frame].left = f->left;
+    if (e->kind == EV_SEND)
+        r->log.frames[g->frame].held = f->held;
     if (e->kind == EV_RETURN) {
         if (f->call < 0 || f->call >= n->number)
             return 0;

@@ -137,7 +137,7 @@ static void frame_ends(struct rows *rows, const struct log *log, const struct ev
     struct row *row = last(rows);
     int arrives = e->kind == EV_ARRIVE, track = track_of(rows, e->frame);
     int at_once = row && row->crossing == DEPARTS && row->frame == e->frame && !e->copy &&
-                  row->lanes[!row->from].kind == LANE_EMPTY;
+                  !log->frames[e->frame].held && row->lanes[!row->from].kind == LANE_EMPTY;
     if (at_once) {
         row->crossing = arrives ? STRAIGHT : LOST_AT_ONCE;
     } else {
