@@ -1,4 +1,5 @@
-/* capture.c - see capture.h. Every length of the file is compared with what is there before it is used. */
+/* capture.c - see capture.h. Every length of the file is compared with what is there before
+ * it is used. */
 #include "capture.h"
 #include "log.h"
 
@@ -39,7 +40,8 @@ static int64_t ns_of(uint64_t seconds, uint64_t ns) {
     return (int64_t)((seconds < latest ? seconds : latest) * 1000000000u + ns);
 }
 
-/* Reads exactly `size` bytes. Returns 1, 0 when the file ends before the first, -1 when it ends later. */
+/* Reads exactly `size` bytes. Returns 1, 0 when the file ends before the first, -1 when it
+ * ends later. */
 static int take(struct capture *c, void *to, size_t size) {
     size_t n = fread(to, 1, size, c->file);
     if (n == size)
@@ -67,7 +69,7 @@ static struct interface *new_interface(struct capture *c) {
     return &c->interfaces[c->interface_count++];
 }
 
-/* ---- pcap ---------------------------------------------------------------------------------------- */
+/* ---- pcap ---------------------------------------------------------------------------- */
 
 enum { PCAP_HEADER = 24, PCAP_RECORD = 16 };
 
@@ -105,7 +107,7 @@ static int next_pcap(struct capture *c, struct packet *p) {
     return 1;
 }
 
-/* ---- pcapng: blocks of type, length, body, length again ------------------------------------------ */
+/* ---- pcapng: blocks of type, length, body, length again ------------------------------ */
 
 static void add_comment(struct comment *c, const uint8_t *bytes, size_t size) {
     c->text = grown(c->text, &c->room, c->used + size + 2);
@@ -186,8 +188,8 @@ static int begin_section(struct capture *c, const uint8_t head[12]) {
     return 0;
 }
 
-/* Reads the block that begins with these 8 bytes into c->block, 8 bytes and all. Returns 1 and its
- * length, 0 when the file is cut, -1 when it makes no sense. */
+/* Reads the block that begins with these 8 bytes into c->block, 8 bytes and all. Returns 1
+ * and its length, 0 when the file is cut, -1 when it makes no sense. */
 static int read_block(struct capture *c, const uint8_t head[8], size_t *length) {
     uint8_t section[12];
     size_t have = 8;
@@ -252,7 +254,8 @@ static int read_packet(struct capture *c, struct packet *p, size_t at, size_t en
     return 1;
 }
 
-/* Returns 1 when the block is a packet, 0 when it is something else, -1 when it is wrong. */
+/* Returns 1 when the block is a packet, 0 when it is something else, -1 when it is
+ * wrong. */
 static int read_body(struct capture *c, struct packet *p, size_t length) {
     const uint8_t *b = c->block;
     size_t end = length - 4, whole;
@@ -267,7 +270,7 @@ static int read_body(struct capture *c, struct packet *p, size_t length) {
                            get32(c, b) == PACKET ? get32(c, b + 8) : get16(c, b + 8),
                            (uint64_t)get32(c, b + 12) << 32 | get32(c, b + 16),
                            get32(c, b + 20), get32(c, b + 24));
-    case SIMPLE_PACKET: /* no time; cut at the interface's limit, which is also the block's */
+    case SIMPLE_PACKET: /* no time; cut at the interface's limit, the block's too */
         if (length < 16)
             return wrong(c, "a packet block in this capture is too short");
         whole = get32(c, b + 8);
@@ -276,7 +279,8 @@ static int read_body(struct capture *c, struct packet *p, size_t length) {
     }
 }
 
-/* The next block. Returns 1 and *got = 1 when it is a packet, 0 at the end, -1 when it is wrong. */
+/* The next block. Returns 1 and *got = 1 when it is a packet, 0 at the end, -1 when it is
+ * wrong. */
 static int next_block(struct capture *c, struct packet *p, int *got) {
     uint8_t head[8];
     size_t length;
@@ -289,7 +293,7 @@ static int next_block(struct capture *c, struct packet *p, int *got) {
     return result;
 }
 
-/* ---- both ---------------------------------------------------------------------------------------- */
+/* ---- both ---------------------------------------------------------------------------- */
 
 int capture_open(struct capture *c, FILE *file) {
     static const uint8_t section[4] = {0x0a, 0x0d, 0x0d, 0x0a};

@@ -1,7 +1,8 @@
 /* capture.h - the packets of a capture file, one after the other.
  *
- * In: a pcap or pcapng file of anybody, in either byte order, trusted in nothing. Out: its packets, each with
- * time, link type, bytes and comment. Holds one packet at a time. Portable C.
+ * In: a pcap or pcapng file of anybody, in either byte order, trusted in nothing. Out: its
+ * packets, each with time, link type, bytes and comment. Holds one packet at a time.
+ * Portable C.
  * Sources: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng.
  */
 #ifndef CAPTURE_H
@@ -50,7 +51,8 @@ struct capture {
  * reading in binary, and stays the caller's. Returns 0, or -1 with capture->error set. */
 int capture_open(struct capture *capture, FILE *file);
 
-/* Reads the next packet. Returns 1; 0 at the end, or where the file is cut; -1 with capture->error set. */
+/* Reads the next packet. Returns 1; 0 at the end, or where the file is cut; -1 with
+ * capture->error set. */
 int capture_next(struct capture *capture, struct packet *packet);
 
 void capture_close(struct capture *capture);

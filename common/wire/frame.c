@@ -47,7 +47,8 @@ static void decode_options(const uint8_t *p, size_t length, struct frame *f) {
     }
 }
 
-/* The bytes of one frame: `held` of them are here, `end` is where the IP datagram ends on the cable. */
+/* The bytes of one frame: `held` of them are here, `end` is where the IP datagram ends on
+ * the cable. */
 struct view {
     const uint8_t *bytes;
     size_t held, end;
@@ -148,7 +149,7 @@ static void decode_ipv4(struct view *v, size_t offset, struct frame *f) {
     decode_transport(v, p[9], offset + header, f);
 }
 
-/* Between the header and TCP there may be others (RFC 8200 section 4), each with its own length. */
+/* Between the header and TCP there may be others, each with its own length: RFC 8200 4. */
 static void decode_ipv6(struct view *v, size_t offset, struct frame *f) {
     enum {
         HEADER = 40,

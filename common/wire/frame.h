@@ -2,8 +2,8 @@
  *
  * In: the bytes of a frame, trusted in nothing. Out: its layers as numbers, and the name by which
  * the event grammar calls it. No state, no allocation, portable C.
- * Sources: RFC 826 (ARP), 791 (IPv4), 8200 (IPv6), 9293 section 3.1 (TCP), 768 (UDP), 792 and 4443
- * (ICMP); link types: tcpdump.org/linktypes.html.
+ * Sources: RFC 826 (ARP), 791 (IPv4), 8200 (IPv6), 9293 section 3.1 (TCP), 768 (UDP), 792
+ * and 4443 (ICMP); link types: tcpdump.org/linktypes.html.
  */
 #ifndef FRAME_H
 #define FRAME_H
@@ -67,15 +67,15 @@ struct frame {
     size_t transport; /* offset of the TCP, UDP or ICMP header, or 0 */
     size_t payload;   /* offset of the bytes above TCP, UDP or ICMP */
     size_t payload_length; /* how many of them there are on the cable */
-    size_t
-        payload_held; /* how many of these were captured: all, unless the capture cut the frame */
+    size_t payload_held;   /* how many are here: all, unless a capture cut them */
 };
 
 /* Reads an Ethernet frame of `length` bytes into *f. Whatever is cut short or malformed ends as P_OTHER of
  * the layer that could be read. A later fragment of an IPv4 datagram is P_OTHER. Never fails. */
 void frame_decode(const uint8_t *bytes, size_t length, struct frame *f);
 
-/* The same for a frame of any link type, of which a capture holds the first `held` bytes of `length`. */
+/* The same for a frame of any link type, of which a capture holds the first `held` bytes of
+ * `length`. */
 void frame_decode_as(int link, const uint8_t *bytes, size_t held, size_t length,
                      struct frame *f);
 

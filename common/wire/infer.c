@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* What fills a hole this soon after the segment behind it was overtaken by it; what comes later has been
- * sent again. No more than a guess: the same as other programs make. */
+/* What fills a hole this soon after the segment behind it was overtaken by it; what comes
+ * later has been sent again. No more than a guess: the same as other programs make. */
 enum { OVERTAKEN_NS = 3 * 1000000 };
 
 static int before(uint32_t a, uint32_t b) { /* sequence numbers wrap round: RFC 9293 3.4 */
@@ -16,7 +16,7 @@ void infer_init(struct infer *infer, struct log *log) {
     infer->log = log;
 }
 
-/* ---- what has been seen -------------------------------------------------------------------------- */
+/* ---- what has been seen -------------------------------------------------------------- */
 
 /* Moves the edge over the pieces that it has reached. */
 static void close_holes(struct side *side) {
@@ -65,7 +65,7 @@ static int is_seen(const struct side *side, uint32_t from, uint32_t to) {
     return 0;
 }
 
-/* ---- marks --------------------------------------------------------------------------------------- */
+/* ---- marks --------------------------------------------------------------------------- */
 
 /* Of a segment that uses up numbers. */
 static enum mark mark_bytes(const struct side *side, const struct logged_frame *frame) {
@@ -134,7 +134,7 @@ static void mark_segment(struct infer *infer, struct logged_frame *frame) {
         move_edge(peer, f->ack); /* it has got that, whether the capture has or not */
 }
 
-/* ---- states -------------------------------------------------------------------------------------- */
+/* ---- states -------------------------------------------------------------------------- */
 
 static void event(struct infer *infer, enum event_kind kind, int host,
                   const struct logged_frame *frame, long index) {
@@ -151,7 +151,8 @@ static void event(struct infer *infer, enum event_kind kind, int host,
 }
 
 /* What a host must be in to send this. */
-static enum state state_of_sender(const struct side *side, const struct frame *f) {
+static enum state state_of_sender(const struct side *side, const struct side *peer,
+                                  const struct frame *f) {
     enum state now = side->state;
     int new = now == S_NONE || now == CLOSED || now == TIME_WAIT;
     if (f->flags & TCP_RST)
@@ -161,11 +162,13 @@ static enum state state_of_sender(const struct side *side, const struct frame *f
                                      : (new || now == SYN_SENT ? SYN_RCVD : now);
     if (now == S_NONE || now == SYN_SENT || (now == SYN_RCVD && f->payload_length > 0))
         now = ESTABLISHED; /* the capture began later, or has lost a segment */
-    if (f->flags & TCP_FIN)
-        return now == ESTABLISHED || now == SYN_RCVD ? FIN_WAIT_1
-               : now == CLOSE_WAIT                   ? LAST_ACK
-                                                     : now;
-    return now;
+    if (!(f->flags & TCP_FIN))
+        return now;
+    if (now == CLOSE_WAIT && peer->fin_seen && before(f->ack, peer->fin_end))
+        return CLOSING; /* it did not have the other's FIN yet: they cross each other */
+    return now == ESTABLISHED || now == SYN_RCVD ? FIN_WAIT_1
+           : now == CLOSE_WAIT                   ? LAST_ACK
+                                                 : now;
 }
 
 static enum state after_ack(const struct side *side, uint32_t ack) {
@@ -187,7 +190,8 @@ static enum state after_fin(enum state now) {
                                                                   : now;
 }
 
-/* What a host is in when this has reached it. That it took a SYN shows only in its answer. */
+/* What a host is in when this has reached it. That it took a SYN shows only in its
+ * answer. */
 static enum state state_of_receiver(struct infer *infer, const struct logged_frame *frame) {
     const struct frame *f = &frame->f;
     struct side *side = &infer->sides[!frame->from], *peer = &infer->sides[frame->from];
@@ -226,8 +230,7 @@ static void begin_anew(struct infer *infer, const struct logged_frame *frame) {
     if ((frame->f.flags & (TCP_SYN | TCP_ACK)) != TCP_SYN || !side->begun ||
         (side->syn_seen && side->syn == frame->f.seq))
         return;
-    int open_at_once = !side->syn_seen && side->state == S_NONE;
-    for (int host = 0; !open_at_once && host < HOSTS; host++) {
+    for (int host = 0; host < HOSTS; host++) {
         enum state state = infer->sides[host].state;
         memset(&infer->sides[host], 0, sizeof infer->sides[host]);
         infer->sides[host].state = state == S_NONE ? S_NONE : CLOSED;
@@ -242,7 +245,8 @@ void infer_frame(struct infer *infer, long index) {
     if (tcp) {
         begin_anew(infer, frame);
         mark_segment(infer, frame);
-        change(infer, from, state_of_sender(&infer->sides[from], &frame->f), frame, index);
+        const struct side *side = &infer->sides[from], *peer = &infer->sides[!from];
+        change(infer, from, state_of_sender(side, peer, &frame->f), frame, index);
     }
     event(infer, EV_SEND, from, frame, index);
     event(infer, EV_ARRIVE, !from, frame, index);

@@ -1,9 +1,11 @@
 /* infer.h - what the segments of a capture let one think about the two ends.
  *
- * In: the frames of one conversation, in their order, as somebody captured them. Out, into the log: that each was sent
- * and arrived, the states that follow from it (marked as inferred: no kernel was asked), and what the
- * segment is in the light of those before it (enum mark).
- * A capture is made at one place: whether a segment arrived is not known, only that it was seen.
+ * In: the frames of one conversation, in their order, as somebody captured them. Out, into
+ * the log: that each was sent and arrived, the states that follow from it (marked as
+ * inferred: no kernel was asked), and what the segment is in the light of those before it
+ * (enum mark).
+ * A capture is made at one place: whether a segment arrived is not known, only that it was
+ * seen.
  * Portable C. Source: RFC 9293 section 3.10.
  */
 #ifndef INFER_H

@@ -1,4 +1,5 @@
-/* ladder.c - the command line of the ladder: draws a recording, or a conversation of any capture. */
+/* ladder.c - the command line of the ladder: draws a recording, or a conversation of any
+ * capture. */
 #include "recording.h"
 #include "rows.h"
 #include "rtt.h"
@@ -54,7 +55,7 @@ static int mistake(const char *what, const char *word) {
     return MISTAKE;
 }
 
-/* ---- what the terminal can do -------------------------------------------------------------------- */
+/* ---- what the terminal can do -------------------------------------------------------- */
 
 static void look_at_terminal(struct options *o) {
     const char *columns = getenv("COLUMNS");
@@ -83,7 +84,7 @@ static void look_at_terminal(struct options *o) {
     o->colour = terminal && getenv("NO_COLOR") == NULL;
 }
 
-/* ---- the command line ---------------------------------------------------------------------------- */
+/* ---- the command line ---------------------------------------------------------------- */
 
 /* A number from 1 to `most`, the whole of the word. */
 static int read_number(const char *word, long most, long *number) {
@@ -125,7 +126,7 @@ static int take_options(int argc, char **argv, struct options *o) {
     return o->file ? OK : mistake("a recording or a capture is expected", NULL);
 }
 
-/* ---- what is shown ------------------------------------------------------------------------------- */
+/* ---- what is shown ------------------------------------------------------------------- */
 
 static int is_chosen(const struct talk *t, const struct choice *choice) {
     return !choice->port || t->port[CLIENT] == choice->port ||

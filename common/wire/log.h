@@ -94,7 +94,7 @@ struct event {
     long round; /* set by log_add: events of one round came without a pause between them */
 };
 
-/* What a segment of a capture tells, as far as the segments before it let one judge (infer.h). */
+/* What a segment of a capture is in the light of those before it (infer.h). */
 enum mark {
     MARK_NONE,
     MARK_RETRANSMISSION,
@@ -193,9 +193,9 @@ long log_add(struct log *log, const struct event *e);
 long log_add_frame(struct log *log, int from, int64_t time, const uint8_t *bytes,
                    size_t length);
 
-/* The same for a frame out of a capture, of any link type, of which only `length` of `whole` bytes may be here.
- * With log->capture a direction whose SYN was not seen begins one number before its first, as other
- * programs count it. */
+/* The same for a frame out of a capture, of any link type, of which only `length` of `whole`
+ * bytes may be here. With log->capture a direction whose SYN was not seen begins one number
+ * before its first, as other programs count it. */
 long log_add_captured(struct log *log, int from, int64_t time, int link,
                       const uint8_t *bytes, size_t length, size_t whole);
 

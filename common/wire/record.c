@@ -1,4 +1,5 @@
-/* record.c - see record.h. First each event is given to a frame, then block after block is written. */
+/* record.c - see record.h. First each event is given to a frame, then block after block is
+ * written. */
 #include "record.h"
 
 #include <errno.h>
@@ -42,7 +43,7 @@ struct record {
     int too_long; /* a block that no reader would take */
 };
 
-/* ---- bytes and text ------------------------------------------------------------------------------ */
+/* ---- bytes and text ------------------------------------------------------------------ */
 
 static void put_bytes(struct buffer *b, const void *bytes, size_t size) {
     for (size_t i = 0; i < size; i++) {
@@ -91,7 +92,7 @@ static void say_ms(struct buffer *b, int64_t ns) {
     say(b, "%lld.%06lld", (long long)(ns / 1000000), (long long)(ns % 1000000));
 }
 
-/* ---- blocks and options -------------------------------------------------------------------------- */
+/* ---- blocks and options -------------------------------------------------------------- */
 
 static void begin_block(struct record *r, uint32_t type) {
     r->block.used = 0;
@@ -116,8 +117,8 @@ static void put_option(struct record *r, unsigned code, const char *bytes, size_
     put_padding(&r->block);
 }
 
-/* The text as comments: one, or, where it is too long, more, cut at line ends, each after the first
- * with `head` as its first line. */
+/* The text as comments: one, or, where it is too long, more, cut at line ends, each after
+ * the first with `head` as its first line. */
 static void put_comment(struct record *r, const struct buffer *text, const char *head) {
     const char *at = text->bytes;
     size_t left = text->used;
@@ -138,7 +139,7 @@ static void put_comment(struct record *r, const struct buffer *text, const char 
     }
 }
 
-/* ---- lines --------------------------------------------------------------------------------------- */
+/* ---- lines --------------------------------------------------------------------------- */
 
 static const struct logged_frame *frame_of(const struct log *log, const struct event *e) {
     return e->kind <= EV_LOST ? &log->frames[e->frame] : NULL;
@@ -207,10 +208,11 @@ static void say_line(struct record *r, const struct line *line) {
         say_event(&r->text, r->log, line->index);
 }
 
-/* ---- which frame an event belongs to ------------------------------------------------------------- */
+/* ---- which frame an event belongs to ------------------------------------------------- */
 
-/* The call that makes a host send, and the states in between, belong to the frame that is sent; all else to
- * the frame that was sent, arrived or was lost just before; what comes before any, to the first. */
+/* The call that makes a host send, and the states in between, belong to the frame that is
+ * sent; all else to the frame that was sent, arrived or was lost just before; what comes
+ * before any, to the first. */
 static void give_to_frames(struct record *r) {
     const struct log *log = r->log;
     long now = 0, gauge = 0;
@@ -254,9 +256,10 @@ static int by_frame(const void *a, const void *b) {
     return x->is_gauge - y->is_gauge; /* gauges behind events: each keeps its own order */
 }
 
-/* ---- the blocks ---------------------------------------------------------------------------------- */
+/* ---- the blocks ---------------------------------------------------------------------- */
 
-/* Breaks a long text into indented lines, at single spaces, so that scene.c joins the same again. */
+/* Breaks a long text into indented lines, at single spaces, so that scene.c joins the same
+ * again. */
 static void say_text(struct buffer *b, const char *text) {
     while (text && *text) {
         size_t end = strlen(text);
@@ -350,7 +353,8 @@ static void put_interface(struct record *r) {
     end_block(r);
 }
 
-/* "client > SYN seq=1000: at the server after 10.199 ms", for those who read it elsewhere. */
+/* "client > SYN seq=1000: at the server after 10.199 ms", for those who read it
+ * elsewhere. */
 static void say_fate(struct record *r, long frame, const struct line *lines, long count) {
     const struct logged_frame *f = &r->log->frames[frame];
     char text[EVENT_TEXT];

@@ -1,5 +1,5 @@
-/* recording.c - see recording.h. A line of a recording's comment is read from left to right; whatever does not
- * fit makes the file a capture like any other. */
+/* recording.c - see recording.h. A line of a recording's comment is read from left to
+ * right; whatever does not fit makes the file a capture like any other. */
 #include "recording.h"
 #include "infer.h"
 
@@ -29,9 +29,10 @@ struct reading {
     const char *bad;
 };
 
-/* ---- pieces of a line ---------------------------------------------------------------------------- */
+/* ---- pieces of a line ---------------------------------------------------------------- */
 
-/* A decimal number from *s on, at most `most`; moves *s behind it. Returns 0 when there is none. */
+/* A decimal number from *s on, at most `most`; moves *s behind it. Returns 0 when there is
+ * none. */
 static int take_number(const char **s, int64_t most, int64_t *number) {
     int64_t n = 0;
     if (!isdigit((unsigned char)**s))
@@ -98,7 +99,7 @@ static int take_quoted(const char **s, char text[MOST_LINE]) {
     return take_word(s, "\"");
 }
 
-/* ---- one event ----------------------------------------------------------------------------------- */
+/* ---- one event ----------------------------------------------------------------------- */
 
 static int take_kind(struct reading *g, const char **s, struct event *e, char mark) {
     static const char words[] = "><x";
@@ -226,7 +227,8 @@ static int take_fields(const char **s, struct fields *f, char args[MOST_LINE]) {
     return **s == '\0';
 }
 
-/* Puts the fields into the event; those that point at something must point at something that is there. */
+/* Puts the fields into the event; those that point at something must point at something
+ * that is there. */
 static int use_fields(struct reading *g, struct numbered *n, const struct fields *f) {
     struct recording *r = g->r;
     struct event *e = &n->e;
@@ -335,7 +337,7 @@ static int read_event(struct reading *g, const char *s) {
     return 1;
 }
 
-/* ---- comments: line by line ---------------------------------------------------------------------- */
+/* ---- comments: line by line ---------------------------------------------------------- */
 
 /* Calls `each` for every line of the text, until one returns 0; that line is the fault. */
 static int each_line(struct reading *g, const char *text,
@@ -415,7 +417,7 @@ static int read_packet_line(struct reading *g, const char *line) {
     return isdigit((unsigned char)line[0]) ? read_event(g, line) : 1;
 }
 
-/* ---- what the wire has played -------------------------------------------------------------------- */
+/* ---- what the wire has played -------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b) {
     long x = ((const struct numbered *)a)->number, y = ((const struct numbered *)b)->number;
@@ -436,7 +438,8 @@ static int fill_log(struct reading *g) {
         log->events[index].note = e->note;
         log->events[index].round = e->round;
     }
-    /* a gauge has its number and its place: written in order within each frame, sorted here */
+    /* a gauge has its number and its place: written in order within each frame, sorted
+     * here */
     log->gauges = calloc((size_t)g->gauge_count + 1, sizeof *log->gauges);
     char *there = calloc((size_t)g->gauge_count + 1, 1);
     int well = log->gauges && there;
@@ -493,7 +496,7 @@ static void free_reading(struct reading *g) {
     free(g->gauge_numbers);
 }
 
-/* ---- any other capture --------------------------------------------------------------------------- */
+/* ---- any other capture --------------------------------------------------------------- */
 
 static void list_talks(struct recording *r, struct capture *c) {
     struct packet p;
@@ -595,7 +598,7 @@ static void read_talk(struct recording *r, struct capture *c) {
     }
 }
 
-/* ---- both ---------------------------------------------------------------------------------------- */
+/* ---- both ---------------------------------------------------------------------------- */
 
 /* The file from its beginning. */
 static int again(struct recording *r, struct capture *c, FILE *file) {

@@ -1,9 +1,9 @@
 /* recording.h - a capture file as a log: what was recorded, drawn again.
  *
- * In: a capture file. Out: the log and the scene's texts. What the wire recorded (record.h) becomes the very
- * same log as when it was played. Of any other capture one conversation becomes a log, seen
- * from the middle: each packet is sent and arrives at its one time, and states are inferred (infer.h).
- * Portable C.
+ * In: a capture file. Out: the log and the scene's texts. What the wire recorded (record.h)
+ * becomes the very same log as when it was played. Of any other capture one conversation
+ * becomes a log, seen from the middle: each packet is sent and arrives at its one time, and
+ * states are inferred (infer.h). Portable C.
  */
 #ifndef RECORDING_H
 #define RECORDING_H
@@ -33,8 +33,8 @@ struct recording {
     char error[300];
 };
 
-/* Reads the file. Returns 0; -1 with r->error set. With a capture of several conversations and no choice
- * among them, r->talk is NO_INDEX and the log is empty: show the list. */
+/* Reads the file. Returns 0; -1 with r->error set. With a capture of several conversations
+ * and no choice among them, r->talk is NO_INDEX and the log is empty: show the list. */
 int recording_read(struct recording *r, const char *path, const struct choice *choice,
                    int raw);
 

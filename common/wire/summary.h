@@ -8,8 +8,8 @@
 #include "log.h"
 #include <stdio.h>
 
-/* How many frames went out, and what share of their bytes was the programs' own data. Of a capture: how
- * many segments are marked. */
+/* How many frames went out, and what share of their bytes was the programs' own data. Of a
+ * capture: how many segments are marked. */
 void summary_print(FILE *out, const struct log *log);
 
 /* That all came as the scene expects: `met` events of it. */

@@ -1,4 +1,5 @@
-/* talks.c - see talks.h. A hash table of the pairs: a million packets are sorted in a moment. */
+/* talks.c - see talks.h. A hash table of the pairs: a million packets are sorted in a
+ * moment. */
 #include "talks.h"
 
 #include <stdlib.h>
@@ -18,7 +19,8 @@ static uint64_t hash_end(uint64_t seed, const uint8_t ip[16], unsigned port) {
     return mix(mix(mix(seed ^ halves[0]) ^ halves[1]) ^ port);
 }
 
-/* The same for both directions. The seed keeps a hostile capture from choosing colliding pairs. */
+/* The same for both directions. The seed keeps a hostile capture from choosing colliding
+ * pairs. */
 static uint64_t hash(const struct talks *t, const struct frame *f) {
     return hash_end(t->seed, f->source_ip, f->source_port) +
            hash_end(t->seed, f->target_ip, f->target_port) + (uint64_t)f->protocol;
@@ -77,7 +79,8 @@ static void grow(struct talks *t) {
     }
 }
 
-/* Who sends the first SYN is the client; without one, who sends first, from the higher port. */
+/* Who sends the first SYN is the client; without one, who sends first, from the higher
+ * port. */
 static void set_client(struct talk *talk, const struct frame *f, int from) {
     int client = from;
     if (talk->opened)

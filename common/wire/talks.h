@@ -1,7 +1,8 @@
 /* talks.h - the conversations of a capture.
  *
- * In: packets, each once, in the file's order. Out: who talks with whom, and how much: one entry for each pair of
- * addresses and ports (of addresses alone for ICMP), in the order of their first packets. Portable C.
+ * In: packets, each once, in the file's order. Out: who talks with whom, and how much: one
+ * entry for each pair of addresses and ports (of addresses alone for ICMP), in the order of
+ * their first packets. Portable C.
  */
 #ifndef TALKS_H
 #define TALKS_H
@@ -34,7 +35,8 @@ void talks_init(struct talks *talks);
 /* Counts the packet, of which `f` is what it says. */
 void talks_add(struct talks *talks, const struct packet *packet, const struct frame *f);
 
-/* The conversation of this frame, or NO_INDEX; *from: which of its hosts has sent the frame. */
+/* The conversation of this frame, or NO_INDEX; *from: which of its hosts has sent the
+ * frame. */
 long talks_find(const struct talks *talks, const struct frame *f, int *from);
 
 /* "10.0.0.1", "2001:db8::1", into text of size bytes (TALK_ADDRESS is enough). */

@@ -1,4 +1,5 @@
-/* Any bytes as a capture file: read, listed, drawn, told as events. Nothing may crash, hang or grow. */
+/* Any bytes as a capture file: read, listed, drawn, told as events. Nothing may crash, hang
+ * or grow. */
 #define _POSIX_C_SOURCE 200809L
 #include "../../common/wire/recording.h"
 #include "../../common/wire/rows.h"

@@ -1,4 +1,5 @@
-/* Any bytes as a frame of any link type, of which the capture may hold only a part; then as one of a log. */
+/* Any bytes as a frame of any link type, of which the capture may hold only a part; then as
+ * one of a log. */
 #include "../../common/wire/log.h"
 
 #include <stdlib.h>
