@@ -112,7 +112,7 @@ export BIN EXE
     run --separate-stderr tshark -r "$BATS_TEST_TMPDIR/r.pcapng" -T fields -e frame.encap_type \
         -e frame.interface_id -e frame.time_epoch -e frame.comment 3>&-
     [ "$status" -eq 0 ]
-    grep -qP '^1\t0\t\d+\.\d{9}\tclient > SYN seq=1000: at the server 1\d\.\d+ ms after it was sent' <<<"$output"
+    grep -qP '^1\t0\t\d+\.\d{9}\tclient > SYN seq=1000: at the server \d+\.\d+ ms after it was sent' <<<"$output"
     [[ $output == *'server = SYN_RCVD'* ]]
     [[ $output == *'client : connect(3) = 0'* ]]
     # shellcheck disable=SC2154 # set by run

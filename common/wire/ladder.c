@@ -30,18 +30,15 @@ static const char usage[] =
     "that its segments let one infer. Needs no privileges.\n"
     "\n"
     "  --follow PORT     of a capture: the conversation on this port\n"
-    "  --number N        of a capture: the conversation with this number in the list, "
-    "which\n"
-    "                    is shown when there are several\n"
+    "  --number N        of a capture: the conversation with this number in the list\n"
+    "                    that is shown when there are several\n"
     "  --raw             sequence numbers as they are on the cable\n"
-    "  --all             show ARP, program output and minor calls too; list all "
-    "conversations\n"
+    "  --all             show ARP, program output and minor calls too; list all\n"
     "  --events          print the log of events, in words, in place of the ladder\n"
     "  --width N, --ascii     columns; lines without UTF-8\n"
     "\n"
-    "Ends with 0 when it has drawn; 1 when the file cannot be read; 2 for a mistake in "
-    "the\n"
-    "command line.\n";
+    "Ends with 0 when it has drawn, with 1 when the file cannot be read, with 2 for a\n"
+    "mistake in the command line.\n";
 
 struct options {
     int all, ascii, colour, columns, events, raw;

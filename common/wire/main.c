@@ -31,7 +31,7 @@ static const char usage[] =
     "  --stack NAME           textbook: no timestamps, SACK, scaling ...; modern: the "
     "kernel's own\n"
     "  --table 'rto HOST'     below: each round trip that HOST measures, and its timeout\n"
-    "  --record F             write all of it down as a capture (pcapng): ladder draws it "
+    "  --record F             write a capture (pcapng) of it all; `ladder F` draws it "
     "again\n"
     "  --rto-svg F, --sequence-svg F   pictures: round trips and timeout; sequence "
     "numbers\n"

@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_LINE = 2000 };
+enum {
+    MOST_LINE = 2000,
+    MOST_NUMBER = 1000000000,
+    MOST_CONNECTIONS = 5000,
+    MOST_EXPECTATIONS = 5000
+};
 
 static const char head[] = "wire recording 1";
 
@@ -232,7 +237,7 @@ static int take_fields(const char **s, struct fields *f, char args[MOST_LINE]) {
 static int use_fields(struct reading *g, struct numbered *n, const struct fields *f) {
     struct recording *r = g->r;
     struct event *e = &n->e;
-    if (f->round < 0 || f->note >= r->scene.expectation_count ||
+    if (f->round < 0 || f->round > MOST_NUMBER || f->note >= r->scene.expectation_count ||
         f->connection > r->log.connection_count || f->connection == 0)
         return 0;
     e->round = (long)f->round;
@@ -287,9 +292,9 @@ static int read_gauge(struct reading *g, const char *s, long number, int64_t tim
         *values[i].value = (uint32_t)value;
     }
     if (!take_fields(&s, &f, args) || f.connection < 1 ||
-        f.connection > g->r->log.connection_count || f.events < 0 || f.known < 0 ||
-        f.known > 1 || f.congestion < 0 || f.congestion > 100 || f.retransmits < 0 ||
-        f.retransmits > 1000000)
+        f.connection > g->r->log.connection_count || f.events < 0 ||
+        f.events > MOST_NUMBER || f.known < 0 || f.known > 1 || f.congestion < 0 ||
+        f.congestion > 100 || f.retransmits < 0 || f.retransmits > 1000000)
         return 0;
     gauge.connection = (long)f.connection - 1;
     gauge.events = (long)f.events;
@@ -314,7 +319,7 @@ static int read_event(struct reading *g, const char *s) {
     struct fields f;
     char text[MOST_LINE], args[MOST_LINE];
     int64_t number;
-    if (!take_number(&s, 1000000000, &number) || !take_word(&s, " ") ||
+    if (!take_number(&s, MOST_NUMBER, &number) || !take_word(&s, " ") ||
         !take_ms(&s, &n.e.time) || !take_word(&s, " ") || !take_host(&s, &n.e.host) ||
         *s++ != ' ' || *s == '\0')
         return 0;
@@ -375,8 +380,9 @@ static int read_connection(struct reading *g, const char *s) {
     uint8_t ip[HOSTS][16];
     uint16_t port[HOSTS];
     long count = g->r->log.connection_count;
-    return take_address(&s, ip[CLIENT], &port[CLIENT]) && take_word(&s, " ") &&
-           take_address(&s, ip[SERVER], &port[SERVER]) && *s == '\0' &&
+    return count < MOST_CONNECTIONS && take_address(&s, ip[CLIENT], &port[CLIENT]) &&
+           take_word(&s, " ") && take_address(&s, ip[SERVER], &port[SERVER]) &&
+           *s == '\0' &&
            log_connection(&g->r->log, (const uint8_t(*)[16])ip, port) == count;
 }
 
@@ -409,7 +415,8 @@ static int read_head(struct reading *g, const char *line) {
     }
     for (size_t i = 0; i < sizeof spoken / sizeof spoken[0]; i++)
         if (take_word(&s, spoken[i]))
-            return scene_line(&r->scene, line, 0) == 0;
+            return r->scene.expectation_count < MOST_EXPECTATIONS &&
+                   scene_line(&r->scene, line, 0) == 0;
     return 0;
 }
 
@@ -419,29 +426,38 @@ static int read_packet_line(struct reading *g, const char *line) {
 
 /* ---- what the wire has played -------------------------------------------------------- */
 
-static int by_number(const void *a, const void *b) {
-    long x = ((const struct numbered *)a)->number, y = ((const struct numbered *)b)->number;
-    return x < y ? -1 : x > y;
-}
-
-/* All events, each once, in their order, into the log. */
-static int fill_log(struct reading *g) {
+/* All events, each once, in their order, into the log. An expectation is met once at most, and
+ * all are in their order. Every number must be there: places are found without sorting. */
+static int fill_events(struct reading *g) {
     struct log *log = &g->r->log;
-    if (g->event_count > 0)
-        qsort(g->events, (size_t)g->event_count, sizeof *g->events, by_number);
-    for (long i = 0; i < g->event_count; i++) {
-        const struct event *e = &g->events[i].e;
-        if (g->events[i].number != i ||
-            (e->kind == EV_RETURN && log->events[e->call].kind != EV_CALL))
-            return 0;
+    long *places = calloc((size_t)g->event_count + 1, sizeof *places), note = NO_INDEX;
+    int well = places != NULL;
+    for (long i = 0; well && i < g->event_count; i++) {
+        long number = g->events[i].number;
+        well = number < g->event_count && places[number] == 0;
+        if (well)
+            places[number] = i + 1;
+    }
+    for (long i = 0; well && i < g->event_count; i++) {
+        const struct event *e = &g->events[places[i] - 1].e;
+        well = (e->kind != EV_RETURN || log->events[e->call].kind == EV_CALL) &&
+               (e->note == NO_INDEX || e->note > note);
+        if (!well)
+            break;
         long index = log_add(log, e);
         log->events[index].note = e->note;
         log->events[index].round = e->round;
+        note = e->note == NO_INDEX ? note : e->note;
     }
-    /* a gauge has its number and its place: written in order within each frame, sorted
-     * here */
-    log->gauges = calloc((size_t)g->gauge_count + 1, sizeof *log->gauges);
+    free(places);
+    return well;
+}
+
+/* The same for what the kernels said. */
+static int fill_gauges(struct reading *g) {
+    struct log *log = &g->r->log;
     char *there = calloc((size_t)g->gauge_count + 1, 1);
+    log->gauges = calloc((size_t)g->gauge_count + 1, sizeof *log->gauges);
     int well = log->gauges && there;
     for (long i = 0; well && i < g->gauge_count; i++) {
         long number = g->gauge_numbers[i];
@@ -469,12 +485,14 @@ static int read_played(struct reading *g, struct capture *c) {
         if (p.link != LINK_ETHERNET || p.held != p.length || sent < 0 ||
             sent > 1000000000000000)
             return 0;
+        long connections = r->log.connection_count;
         g->frame = log_add_frame(&r->log, from, sent, p.bytes, p.held);
         g->from = -1;
-        if (!each_line(g, p.comment, read_packet_line) || g->from != from)
+        if (!each_line(g, p.comment, read_packet_line) || g->from != from ||
+            r->log.connection_count != connections) /* the section has told them all */
             return 0;
     }
-    return got == 0 && !c->cut && fill_log(g);
+    return got == 0 && !c->cut && fill_events(g) && fill_gauges(g);
 }
 
 /* Puts r back to what it was before anything was read into it. */

@@ -31,6 +31,9 @@ struct walk {
     /* Linux */
     double l_srtt, mdev, mdev_max, l_rttvar, l_rto;
     uint32_t rtt_seq;
+    long
+        gauge; /* those before it have been looked at; `latest` is the host's last of them */
+    struct gauge latest;
     struct rtt_row *rows;
     long row_count, row_room;
 };
@@ -86,17 +89,17 @@ static void linux_sample(struct walk *w, double r) {
 /* ---- the walk ------------------------------------------------------------------------ */
 
 /* What the kernel said when all that this event led to in it was done, and nothing else. */
-static struct gauge kernel_then(const struct walk *w, long index) {
-    struct gauge none = {0};
+static struct gauge kernel_then(struct walk *w, long index) {
     long next = index + 1;
     while (next < w->log->event_count && w->log->events[next].kind == EV_STATE)
         next++;
-    for (long i = w->log->gauge_count - 1; i >= 0; i--) {
-        const struct gauge *g = &w->log->gauges[i];
-        if (g->host == w->host && g->connection == w->connection && g->events <= next)
-            return *g;
+    for (; w->gauge < w->log->gauge_count && w->log->gauges[w->gauge].events <= next;
+         w->gauge++) {
+        const struct gauge *g = &w->log->gauges[w->gauge];
+        if (g->host == w->host && g->connection == w->connection)
+            w->latest = *g;
     }
-    return none;
+    return w->latest;
 }
 
 static struct rtt_row *new_row(struct walk *w, enum rtt_kind kind, int64_t time,
