@@ -222,6 +222,7 @@ export BIN EXE
     [[ $output == *"there are only 2 conversations in this capture" ]]
     python3 "$CAPTURES" many "$BATS_TEST_TMPDIR/many.pcap" 10000 3>&-
     run ladder "$BATS_TEST_TMPDIR/many.pcap"
+    [[ ${lines[-2]} == "   100 "*" 200 "* ]] # the largest, though it is the last
     [[ ${lines[-1]} == "and 50 more, none of them larger: --all lists them too" ]]
     run ladder --all "$BATS_TEST_TMPDIR/many.pcap"
     [ "$(grep -c ' -> 192.0.2.' <<<"$output")" = 100 ]

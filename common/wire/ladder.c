@@ -130,55 +130,61 @@ static int is_chosen(const struct talk *t, const struct choice *choice) {
            t->port[SERVER] == choice->port;
 }
 
-/* At which size a conversation is among the MOST_LISTED largest. */
-static long least_listed(const struct recording *r, const struct options *o) {
-    long low = 0,
-         high =
-             r->talks.packets; /* more than MOST_LISTED have `low`, no more have `high` */
-    while (!o->all && high - low > 1) {
-        long middle = low + (high - low) / 2, count = 0;
-        for (long i = 0; i < r->talks.count; i++)
-            count += is_chosen(&r->talks.talks[i], &o->choice) &&
-                     r->talks.talks[i].frames >= middle;
-        if (count > MOST_LISTED)
+static long count_from(const struct recording *r, const struct options *o, long frames) {
+    long count = 0;
+    for (long i = 0; i < r->talks.count; i++)
+        count +=
+            is_chosen(&r->talks.talks[i], &o->choice) && r->talks.talks[i].frames >= frames;
+    return count;
+}
+
+/* The size from which on there are no more than MOST_LISTED conversations. */
+static long size_listed(const struct recording *r, const struct options *o) {
+    long low = 0, high = r->talks.packets; /* too many have `low`; few enough have `high` */
+    while (high - low > 1) {
+        long middle = low + (high - low) / 2;
+        if (count_from(r, o, middle) > MOST_LISTED)
             low = middle;
         else
             high = middle;
     }
-    return low;
+    return high;
 }
 
-static void list(const struct recording *r, const struct options *o) {
+static void list_talk(const struct talk *t, long number, int64_t zero) {
     static const char *const protocols[] = {"", "", "TCP", "UDP", "ICMP"};
-    long least = least_listed(r, o), chosen = 0, listed = 0;
     char ip[TALK_ADDRESS], end[HOSTS][TALK_ADDRESS + 8];
+    for (int host = 0; host < HOSTS; host++) {
+        talk_address(t, host, ip, sizeof ip);
+        snprintf(end[host], sizeof end[host],
+                 t->protocol == P_ICMP ? "%s"
+                 : t->version == 6     ? "[%s]:%u"
+                                       : "%s:%u",
+                 ip, t->port[host]);
+    }
+    printf("%6ld %11.3f %9.3f %8ld %11llu  %-4s %s -> %s\n", number,
+           (double)(t->first - zero) / 1e9, (double)(t->last - t->first) / 1e9, t->frames,
+           (unsigned long long)t->bytes, protocols[t->protocol], end[CLIENT], end[SERVER]);
+}
+
+/* All with --all; else the largest, and of the next size as many as there is room for. */
+static void list(const struct recording *r, const struct options *o) {
+    long size = o->all ? 1 : size_listed(r, o);
+    long room = o->all ? 0 : MOST_LISTED - count_from(r, o, size);
+    long left = count_from(r, o, 1);
     printf("%ld packets, %ld conversations; ladder --number N %s draws one\n\n",
            r->talks.packets, r->talks.count, o->file);
     printf("     N     start s   lasts s   frames       bytes       client -> server\n");
     for (long i = 0; i < r->talks.count; i++) {
         const struct talk *t = &r->talks.talks[i];
-        if (!is_chosen(t, &o->choice))
+        if (!is_chosen(t, &o->choice) ||
+            (t->frames < size && (t->frames < size - 1 || room-- <= 0)))
             continue;
-        chosen++;
-        if (t->frames < least || (!o->all && listed == MOST_LISTED))
-            continue;
-        listed++;
-        for (int host = 0; host < HOSTS; host++) {
-            talk_address(t, host, ip, sizeof ip);
-            snprintf(end[host], sizeof end[host],
-                     t->protocol == P_ICMP ? "%s"
-                     : t->version == 6     ? "[%s]:%u"
-                                           : "%s:%u",
-                     ip, t->port[host]);
-        }
-        printf("%6ld %11.3f %9.3f %8ld %11llu  %-4s %s -> %s\n", i + 1,
-               (double)(t->first - r->talks.talks[0].first) / 1e9,
-               (double)(t->last - t->first) / 1e9, t->frames, (unsigned long long)t->bytes,
-               protocols[t->protocol], end[CLIENT], end[SERVER]);
+        list_talk(t, i + 1, r->talks.talks[0].first);
+        left--;
     }
-    if (chosen > listed)
-        printf("and %ld more, none of them larger: --all lists them too\n",
-               chosen - listed);
+    if (left > 0)
+        printf("and %ld more, none of them larger: --all lists them too\n", left);
     if (r->talks.others)
         printf("%ld packets belong to none of them\n", r->talks.others);
 }

@@ -5,7 +5,8 @@
       one TCP conversation of every sort of segment: a handshake, data, a retransmission, segments that overtake
       each other, duplicate ACKs, a window of zero, a close from either end; and a UDP exchange beside it
   captures.py many FILE COUNT
-      COUNT packets: conversations of 100 packets each, 1000 at a time side by side
+      COUNT packets: conversations of 100 packets each, 1000 at a time side by side;
+      the last one has 100 more
 
   L: ethernet vlan raw null loop sll sll2     O: little big     T: us ns ng     V: 4 6
 """
@@ -154,6 +155,9 @@ def many(options):
                     body = tcp(ports, 1001, 2001 + 100 * (step - 2), ACK, 502, b"")
                 pair = (server, client) if step == 1 or (step > 2 and step % 2) else (client, server)
                 file.packet(ns, on_link("ethernet", "<", 4, ip(4, *pair, 6, body)))
+    for step in range(each):
+        ns += 1000
+        file.packet(ns, on_link("ethernet", "<", 4, ip(4, client, server, 6, tcp(ports, 1001, 2001, ACK, 502, b""))))
 
 
 def main():
