@@ -107,11 +107,10 @@ static uint32_t shown(const struct log *log, struct connection *c, int host, uin
     return flow && !log->raw ? seq - flow->first + flow->shown : seq;
 }
 
-/* The frame that first carried the first byte (or SYN, or FIN) of this one, among the latest. */
+/* The frame that first carried the first byte (or SYN, or FIN) of this one, among the latest:
+ * so that the time for a long log does not grow with its square. */
 static long first_sending(const struct log *log, const struct logged_frame *again) {
-    enum {
-        LATEST = 10000
-    }; /* so that the time for a long log does not grow with its square */
+    enum { LATEST = 10000 };
     long end = log->frame_count > LATEST ? log->frame_count - LATEST : 0;
     for (long i = log->frame_count - 1; i >= end; i--) {
         const struct logged_frame *frame = &log->frames[i];
