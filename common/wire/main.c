@@ -172,6 +172,8 @@ static int take_options(int argc, char **argv, struct scene *scene,
             options->events = 1;
         } else if (strcmp(argv[i], "--record") == 0 && argv[i + 1]) {
             options->record = argv[++i];
+        } else if (strcmp(argv[i], "--svg") == 0 && argv[i + 1]) {
+            options->svg = argv[++i];
         } else if (strcmp(argv[i], "--rto-svg") == 0 && argv[i + 1]) {
             options->rto_svg = argv[++i];
         } else if (strcmp(argv[i], "--sequence-svg") == 0 && argv[i + 1]) {

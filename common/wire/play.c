@@ -20,6 +20,7 @@
 #include "states.h"
 #include "summary.h"
 #include "tasks.h"
+#include "svg.h"
 #include "term.h"
 
 #include <errno.h>
@@ -796,6 +797,21 @@ static int draw(struct stage *s, const char *path,
     return 0;
 }
 
+static int draw_ladder(struct stage *s) {
+    const char *path = s->options->svg;
+    if (path == NULL)
+        return 0;
+    FILE *out = fopen(path, "w");
+    rows_feed(&s->rows, &s->log);
+    if (out)
+        svg_ladder(out, &s->rows, &s->log, s->scene, host_addresses);
+    if (out == NULL || ferror(out) | fclose(out)) {
+        fprintf(stderr, "wire: %s: %s\n", path, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
 static int conclude(struct stage *s) {
     int failed = 0;
     clear_status(s);
@@ -822,6 +838,7 @@ static int conclude(struct stage *s) {
         report_failure(s);
         failed = 1;
     }
+    failed |= draw_ladder(s) < 0;
     failed |= draw(s, s->options->rto_svg, chart_rto) < 0;
     failed |= draw(s, s->options->sequence_svg, chart_sequence) < 0;
     failed |= report_ends(s);

@@ -276,8 +276,8 @@ static void payload_text(const struct logged_frame *frame, char text[24]) {
 }
 
 /* What the frame is called on its line, in at most `room` columns. */
-static void frame_label(const struct log *log, const struct row *row, int room,
-                        char text[EVENT_TEXT]) {
+void term_frame_label(const struct log *log, const struct row *row, int room,
+                      char text[EVENT_TEXT]) {
     const struct logged_frame *frame = &log->frames[row->frame];
     char full[EVENT_TEXT - 40], mark[40] = "", data[24], *ack, *why;
     if (log->connection_count > 1 && frame->connection > 0)
@@ -321,7 +321,7 @@ static void put_label(struct line *line, const struct row *row, const struct log
                       int a, int b, enum paint paint) {
     char text[EVENT_TEXT];
     int room = b - a + 1 - 4;
-    frame_label(log, row, room, text);
+    term_frame_label(log, row, room, text);
     int length = (int)strlen(text);
     if (length == 0)
         return;
@@ -366,7 +366,7 @@ static void put_arrival(struct term *term, struct line *line, const struct row *
     put_glyph(term, line, server ? first : end, server ? G_LEFT : G_RIGHT, paint);
     if (row->copy || row->damaged) {
         char text[EVENT_TEXT];
-        frame_label(log, row, term->cable - 8, text);
+        term_frame_label(log, row, term->cable - 8, text);
         put_text(line, server ? turn + 2 : turn - 1 - (int)strlen(text), text, label);
     }
 }

@@ -26,6 +26,10 @@ struct term {
 
 void term_init(struct term *term, FILE *out, int columns, int ascii, int colour);
 
+/* What the row's frame is called, in at most `room` columns: "DATA seq=1001 len=5 again". */
+void term_frame_label(const struct log *log, const struct row *row, int room,
+                      char text[EVENT_TEXT]);
+
 /* The title, the figure's name and the hosts. `labels` stand under the host names. */
 void term_heading(struct term *term, const struct scene *scene,
                   const char *const labels[HOSTS]);

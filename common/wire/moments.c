@@ -1,0 +1,158 @@
+/* moments.c - see moments.h. */
+#include "moments.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- from rows to moments ------------------------------------------------------------------------ */
+
+static struct moment *add(struct moments *m, const struct row *row, int host, int64_t real) {
+    m->list = log_room(m->list, m->count, &m->room, sizeof *m->list);
+    struct moment *new = &m->list[m->count++];
+    memset(new, 0, sizeof *new);
+    new->row = row;
+    new->host = host;
+    /* A row has the time of its first event; what it says of the frame came a little later. */
+    new->real = m->count > 1 && real < new[-1].real ? new[-1].real : real;
+    return new;
+}
+
+/* When each frame arrived first, by index; -1: it did not. */
+static int64_t *arrivals(const struct log *log) {
+    int64_t *times = NULL;
+    long room = 0;
+    for (long i = 0; i < log->frame_count; i++) {
+        times = log_room(times, i, &room, sizeof *times);
+        times[i] = -1;
+    }
+    for (long i = log->event_count - 1; i >= 0; i--)
+        if (log->events[i].kind == EV_ARRIVE && !log->events[i].copy)
+            times[log->events[i].frame] = log->events[i].time;
+    return times;
+}
+
+static void add_row(struct moments *m, const struct row *row, const struct log *log,
+                    const int64_t *arrived) {
+    int sends = row->crossing == STRAIGHT || row->crossing == DEPARTS ||
+                row->crossing == LOST_AT_ONCE;
+    if (sends) {
+        struct moment *at = add(m, row, row->from, log->frames[row->frame].sent);
+        at->departs = 1;
+        at->lost = row->crossing == LOST_AT_ONCE;
+        m->sent[row->frame] = m->count - 1;
+    } else if (row->crossing == NOTHING)
+        add(m, row, row->mine, row->time);
+
+    int other = row->crossing == NOTHING ? !row->mine : !row->from;
+    int ends = row->crossing == STRAIGHT || row->crossing == ARRIVES;
+    if (!ends && row->crossing != LOST_LATER && row->lanes[other].kind == LANE_EMPTY)
+        return;
+    struct moment *at = add(m, row, other,
+                            row->crossing == STRAIGHT ? arrived[row->frame] : row->time);
+    at->arrives = ends;
+    at->lost = row->crossing == LOST_LATER;
+}
+
+/* ---- rounding ------------------------------------------------------------------------------------ */
+
+static int by_size(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The largest of 1, 2, 5 times a power of ten that is not above ns. */
+static int64_t nice(int64_t ns) {
+    int64_t power = 1;
+    while (power <= ns / 10)
+        power *= 10;
+    return ns >= 5 * power ? 5 * power : ns >= 2 * power ? 2 * power : power;
+}
+
+static int64_t to_grain(int64_t ns, int64_t grain) {
+    return (ns + grain / 2) / grain * grain;
+}
+
+/* Kernels' timers are late and never early, by an eighth at most: so down, but for what is nearly there. */
+int64_t round_wait(int64_t ns) {
+    int64_t power = 1;
+    while (power <= ns / 100)
+        power *= 10;
+    return (ns + power / 4) / power * power;
+}
+
+/* Half of all frames take no longer than this. */
+static int64_t usual_passage(const struct log *log, const int64_t *arrived) {
+    int64_t *passages = NULL;
+    long count = 0, room = 0;
+    for (long i = 0; i < log->frame_count; i++)
+        if (arrived[i] >= 0) {
+            passages = log_room(passages, count, &room, sizeof *passages);
+            passages[count++] = arrived[i] - log->frames[i].sent;
+        }
+    if (count == 0)
+        return 0;
+    qsort(passages, (size_t)count, sizeof *passages, by_size);
+    int64_t median = passages[count / 2];
+    free(passages);
+    return median < 1000 ? 0 : median;
+}
+
+/* After what the moment comes, and how long after it: a frame's sending for its arrival, its first sending
+ * for one that is sent again, else what this host did last. */
+static int64_t rounded(const struct moments *m, const struct log *log, long index,
+                       const long last[HOSTS]) {
+    const struct moment *at = &m->list[index];
+    long from = last[at->host];
+    if (index == 0)
+        return 0;
+    if (at->row->frame != NO_INDEX && at->departs) {
+        const struct logged_frame *frame = &log->frames[at->row->frame];
+        if (frame->again && frame->first != NO_INDEX && m->sent[frame->first] != NO_INDEX)
+            from = m->sent[frame->first];
+    } else if (at->row->frame != NO_INDEX && m->sent[at->row->frame] != NO_INDEX) {
+        from = m->sent[at->row->frame];
+        int64_t took = at->real - m->list[from].real;
+        if (took > m->passage / 2 && took < m->passage * 3 / 2)
+            return m->list[from].time + m->passage;
+    }
+    if (from == NO_INDEX) /* its program has only just been started */
+        return m->list[index - 1].time;
+    int64_t waited = at->real - m->list[from].real;
+    return m->list[from].time + (waited < m->passage / 2 ? 0 : round_wait(waited));
+}
+
+static void round_times(struct moments *m, const struct log *log) {
+    long last[HOSTS] = {NO_INDEX, NO_INDEX};
+    m->grain = m->passage ? nice(m->passage / 10) : 1;
+    if (m->passage)
+        m->passage = to_grain(m->passage, m->grain);
+    for (long i = 0; i < m->count; i++) {
+        struct moment *at = &m->list[i];
+        at->time = m->passage ? to_grain(rounded(m, log, i, last), m->grain)
+                              : at->real - m->list[0].real;
+        if (i > 0 && at->time < at[-1].time)
+            at->time = at[-1].time;
+        last[at->host] = i;
+    }
+}
+
+void moments_make(struct moments *m, const struct rows *rows, const struct log *log) {
+    int64_t *arrived = arrivals(log);
+    long room = 0;
+    memset(m, 0, sizeof *m);
+    for (long i = 0; i < log->frame_count; i++) {
+        m->sent = log_room(m->sent, i, &room, sizeof *m->sent);
+        m->sent[i] = NO_INDEX;
+    }
+    for (long i = 0; i < rows->count; i++)
+        add_row(m, &rows->rows[i], log, arrived);
+    m->passage = usual_passage(log, arrived);
+    round_times(m, log);
+    free(arrived);
+}
+
+void moments_free(struct moments *m) {
+    free(m->list);
+    free(m->sent);
+    memset(m, 0, sizeof *m);
+}
