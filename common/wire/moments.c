@@ -6,7 +6,8 @@
 
 /* ---- from rows to moments ------------------------------------------------------------------------ */
 
-static struct moment *add(struct moments *m, const struct row *row, int host, int64_t real) {
+static struct moment *add(struct moments *m, const struct row *row, int host,
+                          int64_t real) {
     m->list = log_room(m->list, m->count, &m->room, sizeof *m->list);
     struct moment *new = &m->list[m->count++];
     memset(new, 0, sizeof *new);
@@ -47,8 +48,8 @@ static void add_row(struct moments *m, const struct row *row, const struct log *
     int ends = row->crossing == STRAIGHT || row->crossing == ARRIVES;
     if (!ends && row->crossing != LOST_LATER && row->lanes[other].kind == LANE_EMPTY)
         return;
-    struct moment *at = add(m, row, other,
-                            row->crossing == STRAIGHT ? arrived[row->frame] : row->time);
+    struct moment *at =
+        add(m, row, other, row->crossing == STRAIGHT ? arrived[row->frame] : row->time);
     at->arrives = ends;
     at->lost = row->crossing == LOST_LATER;
 }
@@ -80,55 +81,73 @@ int64_t round_wait(int64_t ns) {
     return (ns + power / 4) / power * power;
 }
 
-/* Half of all frames take no longer than this. */
+/* What programs and kernels need for themselves. */
+static int64_t at_once(const struct moments *m) {
+    return m->passage * 3 / 4;
+}
+
+/* Half of all frames take no longer than this. Where none arrives, but both ends were watched, 10 ms:
+ * a scene's latency unless it says another. */
 static int64_t usual_passage(const struct log *log, const int64_t *arrived) {
     int64_t *passages = NULL;
     long count = 0, room = 0;
     for (long i = 0; i < log->frame_count; i++)
-        if (arrived[i] >= 0) {
+        if (arrived[i] >= 0 && log->frames[i].f.protocol >= P_TCP) {
             passages = log_room(passages, count, &room, sizeof *passages);
             passages[count++] = arrived[i] - log->frames[i].sent;
         }
-    if (count == 0)
+    if (count == 0) {
+        for (long i = 0; i < log->event_count; i++)
+            if (log->events[i].kind == EV_CALL)
+                return 10 * 1000000;
         return 0;
+    }
     qsort(passages, (size_t)count, sizeof *passages, by_size);
     int64_t median = passages[count / 2];
     free(passages);
     return median < 1000 ? 0 : median;
 }
 
-/* After what the moment comes, and how long after it: a frame's sending for its arrival, its first sending
- * for one that is sent again, else what this host did last. */
-static int64_t rounded(const struct moments *m, const struct log *log, long index,
-                       const long last[HOSTS]) {
+/* What the moment is measured from: for an arrival the frame's sending; for what is sent again without a cause
+ * at this host, its first sending; else what this host did last. */
+static long cause(const struct moments *m, const struct log *log, long index, long last) {
     const struct moment *at = &m->list[index];
-    long from = last[at->host];
+    if (at->row->frame == NO_INDEX)
+        return last;
+    const struct logged_frame *frame = &log->frames[at->row->frame];
+    if (!at->departs)
+        return m->sent[at->row->frame] != NO_INDEX ? m->sent[at->row->frame] : last;
+    if (frame->again && frame->first != NO_INDEX && m->sent[frame->first] != NO_INDEX &&
+        last != NO_INDEX && at->real - m->list[last].real > at_once(m))
+        return m->sent[frame->first];
+    return last;
+}
+
+static int64_t rounded(const struct moments *m, const struct log *log, long index,
+                       long last) {
+    const struct moment *at = &m->list[index];
+    long from = cause(m, log, index, last);
     if (index == 0)
         return 0;
-    if (at->row->frame != NO_INDEX && at->departs) {
-        const struct logged_frame *frame = &log->frames[at->row->frame];
-        if (frame->again && frame->first != NO_INDEX && m->sent[frame->first] != NO_INDEX)
-            from = m->sent[frame->first];
-    } else if (at->row->frame != NO_INDEX && m->sent[at->row->frame] != NO_INDEX) {
-        from = m->sent[at->row->frame];
-        int64_t took = at->real - m->list[from].real;
-        if (took > m->passage / 2 && took < m->passage * 3 / 2)
-            return m->list[from].time + m->passage;
-    }
     if (from == NO_INDEX) /* its program has only just been started */
         return m->list[index - 1].time;
-    int64_t waited = at->real - m->list[from].real;
-    return m->list[from].time + (waited < m->passage / 2 ? 0 : round_wait(waited));
+    int64_t took = at->real - m->list[from].real;
+    if (!at->departs && at->row->frame != NO_INDEX && from == m->sent[at->row->frame])
+        took = took > m->passage * 4 / 5 && took < m->passage * 5 / 4 ? m->passage
+               : took < m->grain                                      ? 0
+                                                                      : round_wait(took);
+    else
+        took = took < at_once(m) ? 0 : round_wait(took);
+    return m->list[from].time + took;
 }
 
 static void round_times(struct moments *m, const struct log *log) {
     long last[HOSTS] = {NO_INDEX, NO_INDEX};
     m->grain = m->passage ? nice(m->passage / 10) : 1;
-    if (m->passage)
-        m->passage = to_grain(m->passage, m->grain);
+    m->passage = to_grain(m->passage, m->grain);
     for (long i = 0; i < m->count; i++) {
         struct moment *at = &m->list[i];
-        at->time = m->passage ? to_grain(rounded(m, log, i, last), m->grain)
+        at->time = m->passage ? to_grain(rounded(m, log, i, last[at->host]), m->grain)
                               : at->real - m->list[0].real;
         if (i > 0 && at->time < at[-1].time)
             at->time = at[-1].time;

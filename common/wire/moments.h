@@ -5,7 +5,7 @@
  * Portable C; no I/O.
  *
  * Times are rounded, so that a scene played again gives the same picture: what a program or a kernel
- * needs to compute (anything below half the usual passage of a frame) counts as nothing; a passage
+ * needs to compute (anything below three quarters of the usual passage of a frame) counts as nothing; a passage
  * that is about the usual one is the usual one; what a timer waits has two digits. The order of
  * moments is never changed. Where no frame takes any time (a capture made at one host only), nothing is
  * rounded.
@@ -18,8 +18,8 @@
 struct moment {
     const struct row *row;
     int host;
-    int64_t real; /* ns since the log began */
-    int64_t time; /* ns since the first moment, rounded */
+    int64_t real;               /* ns since the log began */
+    int64_t time;               /* ns since the first moment, rounded */
     int departs, arrives, lost; /* row->frame does that here */
     double y;                   /* left to who draws */
 };

@@ -13,7 +13,7 @@ enum {
     MARGIN = 12,
     RULER = 44,
     BAR_WIDTH = 12,
-    CLIENT_BAR = 172, /* left edge */
+    CLIENT_BAR = 178, /* left edge */
     SERVER_BAR = 434,
     LEADER = 14, /* between bar and text */
     NOTES = 596,
@@ -24,13 +24,15 @@ enum {
     DODGE = 30,      /* how far a text may stand below its moment */
     NOTE_DODGE = 120 /* the same of an explanation */
 };
+#define TIGHT     0.92 /* what a text is wide as a rule, of width_of() */
+#define LOST_PART 0.75 /* of the way: where a lost frame's X is drawn */
 
 static const int bars[HOSTS] = {CLIENT_BAR, SERVER_BAR};
 
 struct text_at { /* in the lane of a host, or in the column of explanations */
     long moment;
-    double y; /* of its middle */
-    int note; /* number of the explanation that belongs to it, 0: none */
+    double y;        /* of its middle */
+    int first, last; /* numbers of the explanations that belong to it; last 0: none */
 };
 
 struct picture {
@@ -38,9 +40,10 @@ struct picture {
     const struct log *log;
     const struct scene *scene;
     struct moments m;
-    double scale;        /* px per ns */
-    int64_t cut;         /* ns: longer times without an event are cut out */
-    double top, bottom;  /* of the ladder */
+    double scale;       /* px per ns */
+    int64_t cut;        /* ns: longer times without an event are cut out */
+    double top, bottom; /* of the ladder */
+    double height;      /* of all */
     struct text_at *texts[HOSTS], *notes;
     long text_count[HOSTS], text_room[HOSTS], note_count, note_room;
 };
@@ -62,11 +65,11 @@ void svg_text(FILE *out, const char *text) {
 static double width_of(const char *text) {
     double width = 0;
     for (; *text; text++)
-        width += strchr("ijl.,:;'|!()[] ", *text)    ? 4.4
-                 : strchr("mwMW@%=+<>", *text)       ? 10.4
-                 : *text >= 'A' && *text <= 'Z'      ? 8.2
-                 : strchr("frt-", *text)             ? 5.2
-                                                     : 7.4;
+        width += strchr("ijl.,:;'|!()[] ", *text) ? 4.4
+                 : strchr("mwMW@%=+<>", *text)    ? 10.4
+                 : *text >= 'A' && *text <= 'Z'   ? 8.2
+                 : strchr("frt-", *text)          ? 5.2
+                                                  : 7.4;
     return width;
 }
 
@@ -169,16 +172,32 @@ static void choose_scale(struct picture *p) {
 
 /* Places so far, from top to bottom: whatever comes next on a host stays clear of them. */
 struct edge {
-    double sent[HOSTS], arrived[HOSTS], state[HOSTS], text[HOSTS], note;
+    double sent[HOSTS], arrived[HOSTS], state[HOSTS], text[HOSTS], note, lost;
 };
 
-static double lowest(const struct picture *p, const struct moment *at, const struct edge *e) {
+/* How many frames were lost that left just before this one, at the same instant: their ends need room. */
+static int lost_before(const struct picture *p, const struct moment *at) {
+    long sent = p->m.sent[at->row->frame];
+    int count = 0;
+    for (long i = sent - 1; i >= 0 && p->m.list[i].time == p->m.list[sent].time; i--) {
+        if (p->m.list[i].host != p->m.list[sent].host || !p->m.list[i].departs)
+            continue;
+        if (!p->m.list[i].lost)
+            break;
+        count++;
+    }
+    return count;
+}
+
+static double lowest(const struct picture *p, const struct moment *at,
+                     const struct edge *e) {
     int host = at->host;
     double y = 0;
     if (at->departs)
         y = larger(y, larger(e->sent[host] + APART, e->arrived[host] + 5));
     if (at->arrives)
-        y = larger(y, larger(e->arrived[host] + APART - 2, e->sent[host] + 5));
+        y = larger(y, larger(e->arrived[host] + (APART - 2) * (1 + lost_before(p, at)),
+                             e->sent[host] + 5));
     if (at->row->lanes[host].kind != LANE_EMPTY)
         y = larger(y, e->text[host] + LINE - DODGE);
     if (at->row->lanes[host].kind == LANE_STATE)
@@ -189,12 +208,13 @@ static double lowest(const struct picture *p, const struct moment *at, const str
     return y;
 }
 
-static void place_text(struct picture *p, long index, struct edge *e, int note, int lines) {
+static void place_text(struct picture *p, long index, struct edge *e, int first, int last,
+                       int lines) {
     int host = p->m.list[index].host;
     double y = larger(p->m.list[index].y, e->text[host] + LINE);
     p->texts[host] = log_room(p->texts[host], p->text_count[host], &p->text_room[host],
                               sizeof *p->texts[host]);
-    p->texts[host][p->text_count[host]++] = (struct text_at){index, y, note};
+    p->texts[host][p->text_count[host]++] = (struct text_at){index, y, first, last};
     e->text[host] = y + LINE * (lines - 1);
 }
 
@@ -207,11 +227,16 @@ static void place_all(struct picture *p) {
     for (int host = 0; host < HOSTS; host++)
         e.sent[host] = e.arrived[host] = e.state[host] = e.text[host] = p->top - APART;
     e.note = p->top - 10;
+    e.lost = p->top;
     for (long i = 0; i < p->m.count; i++) {
         struct moment *at = &p->m.list[i];
         char first[LANE_TEXT + 40], second[LANE_TEXT + 40];
-        int note = 0, lines = lane_lines(at, first, second);
+        int known = (int)p->note_count, lines = lane_lines(at, first, second);
         at->y = larger(i ? at[-1].y + span(p, i) : p->top, lowest(p, at, &e));
+        if (is_cut(p, i)) /* what is cut out is not what a lost frame is seen in */
+            at->y = larger(at->y, e.lost + CUT);
+        if (at->departs && at->lost)
+            e.lost = at->y + p->scale * (double)p->m.passage * LOST_PART + 4;
         if (at->departs)
             e.sent[at->host] = at->y;
         if (at->arrives)
@@ -223,16 +248,17 @@ static void place_all(struct picture *p) {
                 continue;
             p->notes = log_room(p->notes, p->note_count, &p->note_room, sizeof *p->notes);
             p->notes[p->note_count++] =
-                (struct text_at){at->row->notes[k], larger(at->y, e.note), 0};
+                (struct text_at){at->row->notes[k], larger(at->y, e.note), 0, 0};
             e.note = p->notes[p->note_count - 1].y + note_height(p, at->row->notes[k]);
-            note = (int)p->note_count;
         }
-        if (lines || note)
-            place_text(p, i, &e, note, lines ? lines : 1);
+        if (lines || p->note_count > known)
+            place_text(p, i, &e, known + 1, p->note_count > known ? (int)p->note_count : 0,
+                       lines ? lines : 1);
     }
-    p->bottom = larger(larger(e.text[CLIENT], e.text[SERVER]), e.note - LINE);
+    p->bottom = larger(larger(e.text[CLIENT], e.text[SERVER]), e.lost);
     if (p->m.count)
         p->bottom = larger(p->bottom, p->m.list[p->m.count - 1].y) + LINE;
+    p->height = larger(p->bottom, e.note) + 24 + LINE;
 }
 
 /* ---- the lanes ----------------------------------------------------------------------------------- */
@@ -242,6 +268,13 @@ static void hide_port(char *text) {
     char *colon = strrchr(text, ':');
     if (colon && atol(colon + 1) >= 32768)
         strcpy(colon, ":...");
+}
+
+/* "220 ms", "3 s". */
+static void wait_text(char *text, double ms) {
+    double rounded = (double)round_wait((int64_t)(ms * 1e6)) / 1e6;
+    snprintf(text, 20, rounded < 1000 ? "%.6g ms" : "%.6g s",
+             rounded < 1000 ? rounded : rounded / 1e3);
 }
 
 static int lane_lines(const struct moment *at, char first[LANE_TEXT + 40],
@@ -255,8 +288,7 @@ static int lane_lines(const struct moment *at, char first[LANE_TEXT + 40],
     snprintf(first, LANE_TEXT, "%s", lane->text);
     if (lane->kind == LANE_WHY && (after = strstr(first, " after ")) != NULL &&
         sscanf(after, " after %lf %7s", &waited, unit) == 2)
-        snprintf(after, LANE_TEXT - (size_t)(after - first), " after %.6g %s",
-                 (double)round_wait((int64_t)(waited * 1e6)) / 1e6, unit);
+        wait_text(after + 7, strcmp(unit, "s") == 0 ? waited * 1e3 : waited);
     if (lane->kind == LANE_PRINTS)
         hide_port(first);
     if (lane->kind == LANE_ENTERS)
@@ -283,6 +315,14 @@ static const char *state_class(const char *text, char class[24]) {
     return class;
 }
 
+static void draw_badge(const struct picture *p, double x, double y, int number) {
+    fprintf(
+        p->out,
+        "<circle class=\"badge\" cx=\"%.0f\" cy=\"%.1f\" r=\"7\"/><text class=\"number\" "
+        "x=\"%.0f\" y=\"%.1f\" text-anchor=\"middle\">%d</text>",
+        x, y, x, y + 3.5, number);
+}
+
 /* A text of a lane: its number, its line to the bar, itself. */
 static void draw_text(const struct picture *p, int host, const struct text_at *t) {
     const struct moment *at = &p->m.list[t->moment];
@@ -296,19 +336,19 @@ static void draw_text(const struct picture *p, int host, const struct text_at *t
             left ? x + 2 : x - 2, t->y);
     if (lane->kind == LANE_STATE)
         state_class(lane->text, class);
-    const char *kind = lane->kind == LANE_STATE ? "state " : lane->kind == LANE_WHY ? "again" : "";
+    const char *kind = lane->kind == LANE_STATE ? "state "
+                       : lane->kind == LANE_WHY ? "again"
+                                                : "";
     for (int line = 0; line < lines; line++) {
         fprintf(p->out, "<text class=\"%s%s\" x=\"%.0f\" y=\"%.1f\"%s>", kind, class, x,
                 t->y + 4 + LINE * line, left ? " text-anchor=\"end\"" : "");
         svg_text(p->out, line ? second : first);
         fprintf(p->out, "</text>");
     }
-    if (t->note) {
-        double off = lines ? width_of(first) + 11 : 6;
-        fprintf(p->out,
-                "<circle class=\"badge\" cx=\"%.1f\" cy=\"%.1f\" r=\"7\"/><text class=\"number\" "
-                "x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%d</text>",
-                left ? x - off : x + off, t->y, left ? x - off : x + off, t->y + 3.5, t->note);
+    for (int note = t->first; note <= t->last; note++) {
+        double off = (lines ? width_of(first) * TIGHT + 12 : 6) + 16 * (note - t->first);
+        double at_x = left ? larger(x - off, RULER + 9) : x + off;
+        draw_badge(p, at_x, t->y, note);
     }
     fprintf(p->out, "\n");
 }
@@ -326,8 +366,8 @@ static void draw_bar(const struct picture *p, int host, const char *state, doubl
         width = 4;
     }
     fprintf(p->out,
-            "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", class,
-            x, from, width, to - from);
+            "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n",
+            class, x, from, width, to - from);
 }
 
 /* "SYN_RCVD [2]" is of the second connection: column 1. */
@@ -355,8 +395,9 @@ static double listener_ends(const struct picture *p, int host) {
 static void draw_bars(const struct picture *p, int host) {
     const char *now[COLUMNS] = {"CLOSED", "CLOSED", "CLOSED", "CLOSED"};
     double since[COLUMNS] = {0};
-    int columns = 1, listener = 0;
-    fprintf(p->out, "<rect class=\"lane\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\"/>\n",
+    int columns = 1, listener = 0, listens = 0;
+    fprintf(p->out,
+            "<rect class=\"lane\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\"/>\n",
             bars[host], p->top, BAR_WIDTH, p->bottom - p->top);
     for (long i = 0; i < p->m.count; i++) {
         const struct lane *lane = &p->m.list[i].row->lanes[host];
@@ -373,7 +414,15 @@ static void draw_bars(const struct picture *p, int host) {
             continue;
         int column = column_of(lane->text);
         if (strcmp(lane->text, "LISTEN") == 0) {
-            draw_bar(p, host, "LISTEN", at->y, listener_ends(p, host), 0, columns, listener);
+            if (!listens)
+                draw_bar(p, host, "LISTEN", at->y, listener_ends(p, host), 0, columns, 1);
+            listens = 1; /* a second time: what was half open is no more */
+            for (column = 0; column < columns; column++)
+                if (strncmp(now[column], "SYN_RCVD", 8) == 0) {
+                    draw_bar(p, host, now[column], since[column], at->y, column, columns,
+                             1);
+                    now[column] = "CLOSED";
+                }
             continue;
         }
         draw_bar(p, host, now[column], since[column], at->y, column, columns, listener);
@@ -387,53 +436,112 @@ static void draw_bars(const struct picture *p, int host) {
 /* ---- arrows -------------------------------------------------------------------------------------- */
 
 struct arrow {
-    const struct row *row; /* where it is named: that of its sending, or of a second copy */
-    int from;
+    const struct row *row; /* that of its sending */
     double x1, y1, x2, y2;
-    int64_t took; /* ns, NO_INDEX: it does not arrive */
-    int lost, cut, damaged, copy;
+    double name_x, name_width; /* middle of its name; 0: it has none */
+    int64_t took;              /* ns; NO_INDEX: it does not arrive */
+    int from, lost, cut, damaged, copy;
 };
 
-/* True when a frame of the other host is on the cable at the same time: then the names must not meet. */
-static int is_crossed(const struct picture *p, long sent, long ends) {
-    for (long i = sent + 1; i < ends; i++)
-        if (p->m.list[i].row->frame != NO_INDEX &&
-            p->m.list[i].row->from != p->m.list[sent].host)
-            return 1;
-    return 0;
+struct arrows {
+    struct arrow *list;
+    long count, room;
+};
+
+static double slope(const struct arrow *a) {
+    return (a->y2 - a->y1) / (a->x2 - a->x1);
+}
+
+static double height_at(const struct arrow *a, double x) {
+    return a->y1 + slope(a) * (x - a->x1);
+}
+
+static int reaches(const struct arrow *a, double x) {
+    return (x >= a->x1 && x <= a->x2) || (x >= a->x2 && x <= a->x1);
+}
+
+static double root(double square) { /* by Newton: nothing is linked for it */
+    double r = square + 1;
+    for (int i = 0; i < 40; i++)
+        r = (r + square / r) / 2;
+    return r;
+}
+
+/* The cosine of the angle that the arrow makes with a level line. */
+static double levelness(const struct arrow *a) {
+    return 1 / root(1 + slope(a) * slope(a));
+}
+
+/* How badly a name on arrow i, over `width` px of x around x, meets others and their names. */
+static int meets(const struct arrows *all, long i, double x, double width) {
+    const struct arrow *a = &all->list[i];
+    double level = levelness(a);
+    int hits = 0;
+    for (long k = i > 40 ? i - 40 : 0; k < all->count && k < i + 40; k++) {
+        const struct arrow *b = &all->list[k];
+        for (int part = -3; k != i && part <= 3; part++) {
+            double at = x + width * part / 6,
+                   apart = (height_at(b, at) - height_at(a, at)) * level;
+            if (reaches(b, at) && apart > -14 && apart < 0)
+                hits++;
+            if (b->name_width > 0 && at > b->name_x - b->name_width / 2 - 4 &&
+                at < b->name_x + b->name_width / 2 + 4 && apart > -13 && apart < 13)
+                hits += 3;
+        }
+    }
+    return hits;
+}
+
+static void arrow_name(const struct picture *p, const struct arrow *a,
+                       char text[EVENT_TEXT + 20]) {
+    term_frame_label(p->log, a->row, 26, text);
+    strcat(strcat(text, a->damaged ? " damaged" : ""), a->lost ? " lost" : "");
+}
+
+/* In the middle, or where it meets others least. */
+static void place_name(const struct picture *p, struct arrows *all, long i) {
+    struct arrow *a = &all->list[i];
+    char text[EVENT_TEXT + 20];
+    int least = 1000;
+    if (a->copy)
+        return;
+    arrow_name(p, a, text);
+    double width = width_of(text) * TIGHT * levelness(a), middle = (a->x1 + a->x2) / 2;
+    double room = ((a->x2 > a->x1 ? a->x2 - a->x1 : a->x1 - a->x2) - width) / 2 - 12;
+    for (int try = 0; try < 9; try++) {
+        static const double parts[] = {0, -1, 1, -0.5, 0.5, -0.75, 0.75, -0.25, 0.25};
+        double x =
+            middle + (room > 0 ? room : 0) * parts[try] * (a->from == CLIENT ? 1 : -1);
+        int hits = meets(all, i, x, width);
+        if (hits < least) {
+            least = hits;
+            a->name_x = x;
+        }
+    }
+    a->name_width = width;
 }
 
 /* A matrix that turns the x axis into the direction of (dx, dy), at x, y. */
 static void turn(FILE *out, double dx, double dy, double x, double y) {
-    double length = larger(dx * dx, dy * dy) + 1, square = dx * dx + dy * dy;
-    for (int i = 0; i < 30; i++) /* the square root, by Newton: no libm */
-        length = (length + square / length) / 2;
+    double length = root(dx * dx + dy * dy);
     fprintf(out, "transform=\"matrix(%.4f %.4f %.4f %.4f %.1f %.1f)\"", dx / length,
             dy / length, -dy / length, dx / length, x, y);
 }
 
-/* Along the arrow, above it; beside its beginning when another frame crosses it. */
-static void draw_name(const struct picture *p, const struct arrow *a, int centred) {
-    char text[EVENT_TEXT];
-    double x = a->from == CLIENT ? a->x1 + 10 : a->x1 - 10;
-    if (centred)
-        x = (bars[CLIENT] + BAR_WIDTH + bars[SERVER]) / 2.0;
-    double slant = (a->y2 - a->y1) / (a->x2 - a->x1), y = a->y1 + slant * (x - a->x1);
-    if (slant > 0.8 || slant < -0.8)
-        slant = 0; /* too steep to be read */
-    term_frame_label(p->log, a->row, 27, text);
+static void draw_name(const struct picture *p, const struct arrow *a) {
+    char text[EVENT_TEXT + 20];
+    if (a->name_width <= 0)
+        return;
+    arrow_name(p, a, text);
     fprintf(p->out, "<text class=\"name%s\" ",
             p->log->frames[a->row->frame].again ? " again" : "");
-    turn(p->out, 1, slant, x, y);
-    fprintf(p->out, " y=\"-4\" text-anchor=\"%s\">",
-            centred             ? "middle"
-            : a->from == CLIENT ? "start"
-                                : "end");
+    turn(p->out, 1, slope(a), a->name_x, height_at(a, a->name_x));
+    fprintf(p->out, " y=\"-4\" text-anchor=\"middle\">");
     svg_text(p->out, text);
-    fprintf(p->out, "%s%s</text>\n", a->damaged ? " damaged" : "", a->lost ? " lost" : "");
+    fprintf(p->out, "</text>\n");
 }
 
-static void draw_arrow(const struct picture *p, const struct arrow *a, int centred) {
+static void draw_arrow(const struct picture *p, const struct arrow *a) {
     const struct logged_frame *frame = &p->log->frames[a->row->frame];
     const char *class = a->lost                     ? "lost"
                         : frame->f.kinds & KIND_RST ? "rst"
@@ -443,22 +551,43 @@ static void draw_arrow(const struct picture *p, const struct arrow *a, int centr
             a->cut ? " cut" : "", host_names[a->from], a->row->frame + 1);
     if (a->took >= 0)
         fprintf(p->out, " data-ms=\"%.6g\"", (double)a->took / 1e6);
-    fprintf(p->out, " x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", a->x1, a->y1, a->x2,
-            a->y2);
-    if (a->lost)
-        fprintf(p->out, "<path class=\"lost\" d=\"M%.1f %.1fl12 12m0 -12l-12 12\"/>\n",
+    fprintf(p->out, " x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", a->x1, a->y1,
+            a->x2, a->y2);
+    if (a->lost) {
+        fprintf(p->out, "<path class=\"lost\" d=\"M%.1f %.1fl12 12m0 -12l-12 12\"/>",
                 a->x2 - 6, a->y2 - 6);
-    else if (a->took >= 0) {
+    } else if (a->took >= 0) {
         fprintf(p->out, "<path class=\"head %s\" ", class);
         turn(p->out, a->x2 - a->x1, a->y2 - a->y1, a->x2, a->y2);
-        fprintf(p->out, " d=\"M0 0l-10 -4v8z\"/>\n");
+        fprintf(p->out, " d=\"M0 0l-10 -4v8z\"/>");
     }
-    if (!a->copy)
-        draw_name(p, a, centred);
+    fprintf(p->out, "\n");
+}
+
+/* Where the frame of moment `sent` would have arrived: after the usual passage, and after those sent
+ * before it and before those sent after it. */
+static double would_arrive(const struct picture *p, long sent) {
+    const struct moment *list = p->m.list;
+    int64_t time = list[sent].time + p->m.passage;
+    double y = list[sent].y, after = 0, before = 1e9;
+    long i = sent;
+    while (i + 1 < p->m.count && list[i + 1].time <= time)
+        i++;
+    y = larger(list[i].y, list[i].y + p->scale * (double)(time - list[i].time));
+    for (i = sent + 1; i < p->m.count && list[i].time <= time + p->m.passage; i++) {
+        if (!list[i].arrives || list[i].host == list[sent].host ||
+            p->m.sent[list[i].row->frame] == NO_INDEX)
+            continue;
+        if (p->m.sent[list[i].row->frame] < sent)
+            after = list[i].y;
+        else if (list[i].y < before)
+            before = list[i].y;
+    }
+    return y < after + 8 ? after + 8 : y > before - 8 ? before - 8 : y;
 }
 
 /* The frame that moment `sent` sends, up to moment `ends`; NO_INDEX: it is lost at once, or still on its way. */
-static void draw_frame(const struct picture *p, long sent, long ends) {
+static void add_arrow(const struct picture *p, struct arrows *all, long sent, long ends) {
     const struct moment *from = &p->m.list[sent];
     struct arrow a = {.row = from->row, .from = from->host, .took = NO_INDEX};
     double left = bars[CLIENT] + BAR_WIDTH, right = bars[SERVER], part = 1;
@@ -475,36 +604,57 @@ static void draw_frame(const struct picture *p, long sent, long ends) {
             a.took = to->time - from->time;
         for (long i = sent + 1; i <= ends; i++)
             a.cut |= is_cut(p, i);
-    } else { /* as far as its name needs, at the usual slant */
-        part = from->lost ? 0.75 : 0.5;
+    } else {
+        part = LOST_PART;
         a.lost = from->lost;
         a.cut = !from->lost;
-        a.y2 = a.y1 + (p->m.passage ? p->scale * (double)p->m.passage * part : 0);
+        a.y2 = a.y1 + (would_arrive(p, sent) - a.y1) * part;
     }
     a.x2 = a.x1 + (a.from == CLIENT ? 1 : -1) * part * (right - left);
-    draw_arrow(p, &a, ends != NO_INDEX && !is_crossed(p, sent, ends));
+    all->list = log_room(all->list, all->count, &all->room, sizeof *all->list);
+    all->list[all->count++] = a;
+}
+
+static int by_height(const void *a, const void *b) {
+    const struct arrow *x = a, *y = b;
+    return x->y1 != y->y1
+               ? (x->y1 > y->y1) - (x->y1 < y->y1)
+               : (x->row->frame > y->row->frame) - (x->row->frame < y->row->frame);
 }
 
 static void draw_frames(const struct picture *p) {
+    struct arrows all = {0};
     char *drawn = calloc((size_t)p->log->frame_count + 1, 1);
-    if (drawn == NULL)
-        return;
-    for (long i = 0; i < p->m.count; i++) {
+    for (long i = 0; drawn && i < p->m.count; i++) {
         const struct moment *at = &p->m.list[i];
         long frame = at->row->frame;
         if (frame == NO_INDEX || at->departs || !(at->arrives || at->lost) ||
             p->m.sent[frame] == NO_INDEX)
             continue;
-        draw_frame(p, p->m.sent[frame], i);
+        add_arrow(p, &all, p->m.sent[frame], i);
         drawn[frame] = 1;
     }
-    for (long i = 0; i < p->m.count; i++)
+    for (long i = 0; drawn && i < p->m.count; i++)
         if (p->m.list[i].departs && !drawn[p->m.list[i].row->frame])
-            draw_frame(p, i, NO_INDEX);
+            add_arrow(p, &all, i, NO_INDEX);
+    if (all.count > 0)
+        qsort(all.list, (size_t)all.count, sizeof *all.list, by_height);
+    for (long i = 0; i < all.count; i++) {
+        place_name(p, &all, i);
+        draw_arrow(p, &all.list[i]);
+    }
+    for (long i = 0; i < all.count; i++)
+        draw_name(p, &all.list[i]);
+    free(all.list);
     free(drawn);
 }
 
 /* ---- ruler, explanations, head and foot ---------------------------------------------------------- */
+
+/* Of a time in ms: as many as are told, and as there is room for. */
+static int decimals(const struct picture *p, int64_t time) {
+    return p->m.grain >= 1000000 || time >= 100000000 ? 0 : time >= 10000000 ? 1 : 2;
+}
 
 static void draw_ruler(const struct picture *p) {
     double named = 0;
@@ -512,25 +662,31 @@ static void draw_ruler(const struct picture *p) {
         const struct moment *at = &p->m.list[i];
         double y = i ? at[-1].y : at->y, scaled = at->y - span(p, i);
         if (is_cut(p, i)) {
+            double passed = (double)(at->time - at[-1].time) / 1e6;
             fprintf(p->out,
                     "<rect class=\"cut\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%d\"/>"
-                    "<text class=\"dim\" x=\"%d\" y=\"%.1f\" text-anchor=\"middle\">%.6g ms pass"
+                    "<text class=\"dim name\" x=\"%d\" y=\"%.1f\" "
+                    "text-anchor=\"middle\">%.4g %s pass"
                     "</text>\n",
-                    RULER, scaled + 6, SERVER_BAR + BAR_WIDTH + CLIENT_BAR - 2 * RULER, CUT - 12,
-                    (CLIENT_BAR + BAR_WIDTH + SERVER_BAR) / 2, scaled + CUT / 2 + 4,
-                    (double)(at->time - at[-1].time) / 1e6);
+                    RULER, scaled + 6, SERVER_BAR + BAR_WIDTH + CLIENT_BAR - 2 * RULER,
+                    CUT - 12, (CLIENT_BAR + BAR_WIDTH + SERVER_BAR) / 2,
+                    scaled + CUT / 2 + 4, passed < 1e4 ? passed : passed / 1e3,
+                    passed < 1e4 ? "ms" : "s");
             scaled = at->y;
         }
         if (scaled > y)
-            fprintf(p->out, "<path class=\"spread\" d=\"M%d %.1fV%.1f\"/>\n", RULER, y, scaled);
+            fprintf(p->out, "<path class=\"spread\" d=\"M%d %.1fV%.1f\"/>\n", RULER, y,
+                    scaled);
         if (at->y > scaled)
             fprintf(p->out, "<path class=\"ruler\" d=\"M%d %.1fV%.1f\"/>\n", RULER, scaled,
                     at->y);
         if ((i == 0 || at->time > at[-1].time) && at->y >= named + 11) {
-            fprintf(p->out,
-                    "<path class=\"ruler\" d=\"M%d %.1fh-4\"/><text class=\"dim\" x=\"%d\" "
-                    "y=\"%.1f\" text-anchor=\"end\">%.6g</text>\n",
-                    RULER, at->y, RULER - 6, at->y + 4, (double)at->time / 1e6);
+            fprintf(
+                p->out,
+                "<path class=\"ruler\" d=\"M%d %.1fh-4\"/><text class=\"time\" x=\"%d\" "
+                "y=\"%.1f\" text-anchor=\"end\">%.*f</text>\n",
+                RULER, at->y, RULER - 6, at->y + 4, decimals(p, at->time),
+                (double)at->time / 1e6);
             named = at->y;
         }
     }
@@ -539,10 +695,7 @@ static void draw_ruler(const struct picture *p) {
 static void draw_notes(const struct picture *p) {
     for (long i = 0; i < p->note_count; i++) {
         const struct text_at *note = &p->notes[i];
-        fprintf(p->out,
-                "<circle class=\"badge\" cx=\"%d\" cy=\"%.1f\" r=\"7\"/><text class=\"number\" "
-                "x=\"%d\" y=\"%.1f\" text-anchor=\"middle\">%ld</text>\n",
-                NOTES, note->y, NOTES, note->y + 3.5, i + 1);
+        draw_badge(p, NOTES, note->y, (int)i + 1);
         paragraph(p->out, "note", NOTES + 12, note->y + 4, WIDTH - NOTES - 16 - MARGIN / 2,
                   note_text(p, note->moment));
     }
@@ -550,54 +703,66 @@ static void draw_notes(const struct picture *p) {
 
 static const char style[] =
     "<style>\n"
-    "text{font:12px system-ui,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;fill:#1b1f24}\n"
+    "text{font:12px system-ui,'Segoe UI',Roboto,'Helvetica "
+    "Neue',Arial,sans-serif;fill:#1b1f24}\n"
     ".title{font-size:16px;font-weight:600}.host{font-size:14px;font-weight:600}\n"
-    ".paper{fill:#fff}.dim,.foot{fill:#5b6570}.foot{font-size:11px}.note{fill:#1f5f73}\n"
+    ".paper{fill:#fff}.dim,.time,.foot{fill:#5b6570}.time,.foot{font-size:11px}.note{fill:#"
+    "1f5f73}\n"
     ".badge{fill:#d7edf3}.number{font-size:10px;fill:#1f5f73}\n"
     ".name{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}\n"
     ".lane{fill:#eceff2}.leader,.ruler,.spread{fill:none;stroke:#aab3bd}\n"
     ".spread{stroke-dasharray:1 3}.cut{fill:#f1f3f5}\n"
-    ".arrow{stroke:#1b1f24;stroke-width:1.4}.head{fill:#1b1f24}.arrow.cut{stroke-dasharray:6 4}\n"
+    ".arrow{stroke:#1b1f24;stroke-width:1.4}.head{fill:#1b1f24}.arrow.cut{stroke-dasharray:"
+    "6 4}\n"
     ".arrow.again{stroke:#9a5b00}.head.again,text.again{fill:#9a5b00}\n"
     ".arrow.rst,.arrow.lost,path.lost{stroke:#c81e1e}.head.rst{fill:#c81e1e}\n"
     "path.lost{fill:none;stroke-width:2.4}.state{font-weight:600;font-size:11.5px}\n"
-    ".LISTEN{fill:#64748b}.SYN_SENT{fill:#b45309}.SYN_RCVD{fill:#8a6d00}.ESTABLISHED{fill:#15803d}\n"
-    ".FIN_WAIT_1{fill:#1d4ed8}.FIN_WAIT_2{fill:#0e7490}.CLOSING{fill:#6d28d9}.TIME_WAIT{fill:#a21caf}\n"
+    ".LISTEN{fill:#64748b}.SYN_SENT{fill:#b45309}.SYN_RCVD{fill:#8a6d00}.ESTABLISHED{fill:#"
+    "15803d}\n"
+    ".FIN_WAIT_1{fill:#1d4ed8}.FIN_WAIT_2{fill:#0e7490}.CLOSING{fill:#6d28d9}.TIME_WAIT{"
+    "fill:#a21caf}\n"
     ".CLOSE_WAIT{fill:#c2410c}.LAST_ACK{fill:#be123c}.CLOSED{fill:#5b6570}\n"
     "@media(prefers-color-scheme:dark){\n"
-    "text{fill:#e6e9ed}.paper{fill:#14171b}.dim,.foot{fill:#98a2ad}.note{fill:#8fd0e4}\n"
+    "text{fill:#e6e9ed}.paper{fill:#14171b}.dim,.time,.foot{fill:#98a2ad}.note{fill:#"
+    "8fd0e4}\n"
     ".badge{fill:#1d3c47}.number{fill:#8fd0e4}.name{stroke:#14171b}\n"
     ".lane{fill:#242a31}.leader,.ruler,.spread{stroke:#56606b}.cut{fill:#20252b}\n"
     ".arrow{stroke:#e6e9ed}.head{fill:#e6e9ed}.arrow.again{stroke:#f0b84a}\n"
     ".head.again,text.again{fill:#f0b84a}\n"
     ".arrow.rst,.arrow.lost,path.lost{stroke:#ff7b72}.head.rst{fill:#ff7b72}\n"
-    ".LISTEN{fill:#94a3b8}.SYN_SENT{fill:#fbbf24}.SYN_RCVD{fill:#e3c43b}.ESTABLISHED{fill:#4ade80}\n"
-    ".FIN_WAIT_1{fill:#60a5fa}.FIN_WAIT_2{fill:#22d3ee}.CLOSING{fill:#a78bfa}.TIME_WAIT{fill:#e879f9}\n"
+    ".LISTEN{fill:#94a3b8}.SYN_SENT{fill:#fbbf24}.SYN_RCVD{fill:#e3c43b}.ESTABLISHED{fill:#"
+    "4ade80}\n"
+    ".FIN_WAIT_1{fill:#60a5fa}.FIN_WAIT_2{fill:#22d3ee}.CLOSING{fill:#a78bfa}.TIME_WAIT{"
+    "fill:#e879f9}\n"
     ".CLOSE_WAIT{fill:#fb923c}.LAST_ACK{fill:#fb7185}.CLOSED{fill:#98a2ad}}\n"
     "</style>\n";
 
-static void draw_head(const struct picture *p, const char *const labels[HOSTS], double height) {
+static void draw_head(const struct picture *p, const char *const labels[HOSTS],
+                      double height) {
     const struct scene *scene = p->scene;
     const char *title = scene && scene->title ? scene->title : "One connection";
-    fprintf(p->out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" "
-            "height=\"%.0f\" role=\"img\">\n<title>",
-            WIDTH, height, WIDTH, height);
+    fprintf(
+        p->out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" "
+        "height=\"%.0f\" role=\"img\">\n<title>",
+        WIDTH, height, WIDTH, height);
     svg_text(p->out, title);
-    fprintf(p->out, "</title>\n%s<rect class=\"paper\" width=\"%d\" height=\"%.0f\"/>\n", style,
-            WIDTH, height);
+    fprintf(p->out, "</title>\n%s<rect class=\"paper\" width=\"%d\" height=\"%.0f\"/>\n",
+            style, WIDTH, height);
     fprintf(p->out, "<text class=\"title\" x=\"%d\" y=\"26\">", MARGIN);
     svg_text(p->out, title);
     fprintf(p->out, "</text>\n");
     if (scene && scene->intro)
         paragraph(p->out, "dim", MARGIN, 46, WIDTH - 2 * MARGIN, scene->intro);
     for (int host = 0; host < HOSTS; host++)
-        fprintf(p->out,
-                "<text class=\"host\" x=\"%d\" y=\"%.0f\" text-anchor=\"middle\">%s</text>"
-                "<text class=\"dim\" x=\"%d\" y=\"%.0f\" text-anchor=\"middle\">%s</text>\n",
-                bars[host] + BAR_WIDTH / 2, p->top - 32, host_names[host],
-                bars[host] + BAR_WIDTH / 2, p->top - 17, labels[host]);
-    fprintf(p->out, "<text class=\"dim\" x=\"%d\" y=\"%.0f\" text-anchor=\"end\">ms</text>\n",
+        fprintf(
+            p->out,
+            "<text class=\"host\" x=\"%d\" y=\"%.0f\" text-anchor=\"middle\">%s</text>"
+            "<text class=\"dim\" x=\"%d\" y=\"%.0f\" text-anchor=\"middle\">%s</text>\n",
+            bars[host] + BAR_WIDTH / 2, p->top - 32, host_names[host],
+            bars[host] + BAR_WIDTH / 2, p->top - 17, labels[host]);
+    fprintf(p->out,
+            "<text class=\"dim\" x=\"%d\" y=\"%.0f\" text-anchor=\"end\">ms</text>\n",
             RULER - 6, p->top - 17);
     if (scene && scene->figure) {
         fprintf(p->out, "<text class=\"dim\" x=\"%d\" y=\"%.0f\" text-anchor=\"end\">",
@@ -613,14 +778,14 @@ static void draw_foot(const struct picture *p) {
         cuts |= is_cut(p, i);
         stretched |= p->m.list[i].y > p->m.list[i - 1].y + span(p, i) + 0.5;
     }
-    fprintf(p->out, "<text class=\"foot\" x=\"%d\" y=\"%.0f\">Time runs down", MARGIN,
-            p->bottom + 24);
+    char text[200] = "Time runs down", passage[60] = "";
     if (p->m.passage)
-        fprintf(p->out, ", to scale: a frame is on its way for %.6g ms",
-                (double)p->m.passage / 1e6);
-    fprintf(p->out, ".%s%s</text>\n",
-            stretched ? " Dots at the left: one instant, spread out." : "",
-            cuts ? " Grey: a time in which nothing happens, cut out." : "");
+        snprintf(passage, sizeof passage, ", to scale (a frame takes %.6g ms)",
+                 (double)p->m.passage / 1e6);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "%s.%s%s", passage,
+             stretched ? " Dots: one instant, spread out." : "",
+             cuts ? " Grey: nothing happens, cut out." : "");
+    paragraph(p->out, "foot", MARGIN, p->height - 12, 10000, text);
 }
 
 void svg_ladder(FILE *out, const struct rows *rows, const struct log *log,
@@ -633,7 +798,7 @@ void svg_ladder(FILE *out, const struct rows *rows, const struct log *log,
     p.top = 46 + LINE * intro + 50;
     choose_scale(&p);
     place_all(&p);
-    draw_head(&p, labels, p.bottom + 36);
+    draw_head(&p, labels, p.height);
     draw_ruler(&p);
     for (int host = 0; host < HOSTS; host++)
         draw_bars(&p, host);
