@@ -24,7 +24,6 @@ enum {
     DODGE = 30,      /* how far a text may stand below its moment */
     NOTE_DODGE = 120 /* the same of an explanation */
 };
-#define TIGHT     0.92 /* what a text is wide as a rule, of width_of() */
 #define LOST_PART 0.75 /* of the way: where a lost frame's X is drawn */
 
 static const int bars[HOSTS] = {CLIENT_BAR, SERVER_BAR};
@@ -61,15 +60,16 @@ void svg_text(FILE *out, const char *text) {
         }
 }
 
-/* How wide a text of 12 px is, at most: by the widest of the usual fonts, DejaVu Sans and Verdana. */
+/* How wide a text of 12 px is, by the widest of the usual fonts (DejaVu Sans, Verdana). */
 static double width_of(const char *text) {
     double width = 0;
     for (; *text; text++)
-        width += strchr("ijl.,:;'|!()[] ", *text) ? 4.4
-                 : strchr("mwMW@%=+<>", *text)    ? 10.4
-                 : *text >= 'A' && *text <= 'Z'   ? 8.2
-                 : strchr("frt-", *text)          ? 5.2
-                                                  : 7.4;
+        width += strchr("ijl.,:;'|! ", *text)   ? 3.9
+                 : strchr("frt-()[]\"", *text)  ? 5
+                 : strchr("mwMW@%=+<>", *text)  ? 10.2
+                 : *text >= 'A' && *text <= 'Z' ? 8.6
+                 : *text >= '0' && *text <= '9' ? 7.7
+                                                : 7.3;
     return width;
 }
 
@@ -346,7 +346,8 @@ static void draw_text(const struct picture *p, int host, const struct text_at *t
         fprintf(p->out, "</text>");
     }
     for (int note = t->first; note <= t->last; note++) {
-        double off = (lines ? width_of(first) * TIGHT + 12 : 6) + 16 * (note - t->first);
+        double off = (lines ? width_of(first) * (class[0] ? 1.06 : 1) + 11 : 6) +
+                     16 * (note - t->first);
         double at_x = left ? larger(x - off, RULER + 9) : x + off;
         draw_badge(p, at_x, t->y, note);
     }
@@ -506,7 +507,7 @@ static void place_name(const struct picture *p, struct arrows *all, long i) {
     if (a->copy)
         return;
     arrow_name(p, a, text);
-    double width = width_of(text) * TIGHT * levelness(a), middle = (a->x1 + a->x2) / 2;
+    double width = width_of(text) * levelness(a), middle = (a->x1 + a->x2) / 2;
     double room = ((a->x2 > a->x1 ? a->x2 - a->x1 : a->x1 - a->x2) - width) / 2 - 12;
     for (int try = 0; try < 9; try++) {
         static const double parts[] = {0, -1, 1, -0.5, 0.5, -0.75, 0.75, -0.25, 0.25};
@@ -665,13 +666,10 @@ static void draw_ruler(const struct picture *p) {
             double passed = (double)(at->time - at[-1].time) / 1e6;
             fprintf(p->out,
                     "<rect class=\"cut\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%d\"/>"
-                    "<text class=\"dim name\" x=\"%d\" y=\"%.1f\" "
-                    "text-anchor=\"middle\">%.4g %s pass"
-                    "</text>\n",
+                    "<text class=\"dim\" x=\"%d\" y=\"%.1f\">%.4g %s pass</text>\n",
                     RULER, scaled + 6, SERVER_BAR + BAR_WIDTH + CLIENT_BAR - 2 * RULER,
-                    CUT - 12, (CLIENT_BAR + BAR_WIDTH + SERVER_BAR) / 2,
-                    scaled + CUT / 2 + 4, passed < 1e4 ? passed : passed / 1e3,
-                    passed < 1e4 ? "ms" : "s");
+                    CUT - 12, RULER + 8, scaled + CUT / 2 + 4,
+                    passed < 1e4 ? passed : passed / 1e3, passed < 1e4 ? "ms" : "s");
             scaled = at->y;
         }
         if (scaled > y)
