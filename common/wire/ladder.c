@@ -1,11 +1,14 @@
 /* ladder.c - the command line of the ladder: draws a recording, or a conversation of any
  * capture. */
+#include "peel.h"
 #include "recording.h"
 #include "rows.h"
 #include "rtt.h"
 #include "summary.h"
+#include "svg.h"
 #include "term.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +38,10 @@ static const char usage[] =
     "  --raw             sequence numbers as they are on the cable\n"
     "  --all             show ARP, program output and minor calls too; list all\n"
     "  --events          print the log of events, in words, in place of the ladder\n"
+    "  --svg F           draw it as a picture, into the file F\n"
+    "  --peel N          the frame with number N, layer by layer; list: the frames and "
+    "their\n"
+    "                    numbers; with --svg, the picture of its uppermost header\n"
     "  --width N, --ascii     columns; lines without UTF-8\n"
     "\n"
     "Ends with 0 when it has drawn, with 1 when the file cannot be read, with 2 for a\n"
@@ -43,6 +50,8 @@ static const char usage[] =
 struct options {
     int all, ascii, colour, columns, events, raw;
     struct choice choice;
+    const char *svg;
+    long peel; /* number of a frame, 0: none, NO_INDEX: list them */
     const char *file;
 };
 
@@ -110,6 +119,14 @@ static int take_options(int argc, char **argv, struct options *o) {
             if (read_number(argv[++i], 100000, &columns) < 0)
                 return mistake("--width needs a number of columns", NULL);
             o->columns = (int)columns;
+        } else if (strcmp(word, "--svg") == 0) {
+            if ((o->svg = argv[++i]) == NULL)
+                return mistake("--svg needs a file to draw into", NULL);
+        } else if (strcmp(word, "--peel") == 0) {
+            if (argv[++i] && strcmp(argv[i], "list") == 0)
+                o->peel = NO_INDEX;
+            else if (read_number(argv[i], 1000000000, &o->peel) < 0)
+                return mistake("--peel needs the number of a frame, or list", NULL);
         } else if (strcmp(word, "--follow") == 0) {
             if (read_number(argv[++i], 65535, &o->choice.port) < 0)
                 return mistake("--follow needs a port, 1 to 65535", NULL);
@@ -223,6 +240,55 @@ static void draw(const struct recording *r, const struct options *o) {
     rows_free(&rows);
 }
 
+static void list_frames(const struct log *log) {
+    char text[EVENT_TEXT];
+    for (long i = 0; i < log->frame_count; i++)
+        printf("%6ld  %s > %s\n", log->frames[i].number, host_names[log->frames[i].from],
+               log_frame_text(&log->frames[i], text, sizeof text));
+}
+
+/* Of the whole, or of the frame that is peeled. */
+static int draw_svg(const struct recording *r, const struct options *o,
+                    const struct logged_frame *frame) {
+    const char *labels[HOSTS];
+    FILE *out = fopen(o->svg, "wb");
+    if (out && frame) {
+        peel_svg(out, frame);
+    } else if (out) {
+        struct rows rows;
+        rows_init(&rows, o->all);
+        rows_feed(&rows, &r->log);
+        svg_ladder(out, &rows, &r->log, &r->scene, recording_labels(r, labels));
+        rows_free(&rows);
+    }
+    if (out == NULL || ferror(out) | fclose(out)) {
+        fprintf(stderr, "ladder: %s: %s\n", o->svg, strerror(errno));
+        return FAILED;
+    }
+    return OK;
+}
+
+/* What was asked for, of the conversation that was read. */
+static int show(const struct recording *r, const struct options *o) {
+    const struct logged_frame *frame = o->peel > 0 ? peel_find(&r->log, o->peel) : NULL;
+    if (o->peel > 0 && frame == NULL) {
+        fprintf(stderr, "ladder: %s: no frame %ld is drawn here; --peel list lists them\n",
+                o->file, o->peel);
+        return FAILED;
+    }
+    if (o->svg)
+        return draw_svg(r, o, frame);
+    if (frame)
+        peel_print(stdout, &r->log, frame);
+    else if (o->peel)
+        list_frames(&r->log);
+    else if (o->events)
+        print_events(&r->log);
+    else
+        draw(r, o);
+    return OK;
+}
+
 int main(int argc, char **argv) {
     struct options options = {0};
     struct recording r;
@@ -242,10 +308,8 @@ int main(int argc, char **argv) {
             fprintf(stderr, "ladder: %s: %s\n", options.file, r.warning);
         if (!r.played && r.talk == NO_INDEX)
             list(&r, &options);
-        else if (options.events)
-            print_events(&r.log);
         else
-            draw(&r, &options);
+            result = show(&r, &options);
         if (r.left_out)
             fprintf(stderr, "ladder: only its first %d frames are drawn; %ld more follow\n",
                     MOST_DRAWN, r.left_out);

@@ -96,12 +96,8 @@ static int64_t usual_passage(const struct log *log, const int64_t *arrived) {
             passages = log_room(passages, count, &room, sizeof *passages);
             passages[count++] = arrived[i] - log->frames[i].sent;
         }
-    if (count == 0) {
-        for (long i = 0; i < log->event_count; i++)
-            if (log->events[i].kind == EV_CALL)
-                return 10 * 1000000;
-        return 0;
-    }
+    if (count == 0)
+        return log->capture ? 0 : 10 * 1000000;
     qsort(passages, (size_t)count, sizeof *passages, by_size);
     int64_t median = passages[count / 2];
     free(passages);

@@ -311,7 +311,7 @@ static int lane_lines(const struct moment *at, char first[LANE_TEXT + 40],
 
 /* The class of a state, "ESTABLISHED" of "ESTABLISHED [2]". */
 static const char *state_class(const char *text, char class[24]) {
-    snprintf(class, 24, "%.*s", (int)strcspn(text, " "), text);
+    snprintf(class, 24, "%.*s", (int)strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_12"), text);
     return class;
 }
 
