@@ -3,6 +3,7 @@
 # make demo          one TCP connection between two private hosts, seen from both ends
 # make test          all tests (needs bats)
 # make windows       the portable programs for Windows, by mingw-w64; make test-windows tests them under Wine
+# make figures       plays every scene, and draws its figure and recording into LESSON/figures/ again
 # make sanitize      the tests again, under AddressSanitizer and UndefinedBehaviorSanitizer
 # make fuzz          hostile captures, scenes and frames, for a minute (needs clang)
 # make bench         speed, as ratios against other programs measured in turn
@@ -33,7 +34,7 @@ LADDER_SOURCES := $(filter-out $(LINUX_ONLY),$(WIRE_SOURCES))
 WIRE_OBJECTS   := $(patsubst %.c,$(B)/%.o,$(filter-out %/ladder.c,$(WIRE_SOURCES)))
 LADDER_OBJECTS := $(LADDER_SOURCES:%.c=$(B)/%.o)
 
-.PHONY: all $(LESSONS) demo test test-windows windows sanitize bench fuzz format check-format clean
+.PHONY: all $(LESSONS) demo figures test test-windows windows sanitize bench fuzz format check-format clean
 all: $(PROGRAMS) $(TOOLS)
 .SECONDEXPANSION:
 $(LESSONS): $$(filter $(B)/$$@/%,$(PROGRAMS))
@@ -89,6 +90,9 @@ sanitize:
 	@SUITE=sanitize tests/run
 bench: all
 	@tests/bench
+
+figures: all
+	@common/figures
 
 # Hostile captures, scenes and frames, by libFuzzer: SECONDS for each.
 SECONDS := 20

@@ -191,6 +191,8 @@ static void draw_layer(FILE *out, const struct layer *layer, int y) {
     snprintf(text, sizeof text, "%s: %zu bytes", layer->title, layer->length);
     put_text(out, "layer", LEFT, y + 16, "start", text);
     y += TITLE + 10;
+    if (layer->count)
+        put_text(out, "dim", LEFT - 8, y - 5, "end", "bytes");
     for (int bit = 0; bit < ROW && layer->count; bit++) {
         snprintf(text, sizeof text, "%d", bit);
         put_text(out, "tiny", LEFT + (bit + 0.5) * BIT, y - 5, "middle", text);
@@ -207,7 +209,9 @@ static void draw_layer(FILE *out, const struct layer *layer, int y) {
         put_text(out, "value", middle, top + 30, "middle",
                  box->plain[0] ? box->plain : box->value);
         if (box->start % ROW == 0) {
-            snprintf(text, sizeof text, "bytes %zu on", from);
+            size_t end = layer->offset + layer->length;
+            snprintf(text, sizeof text, "%zu-%zu", from,
+                     (from + 4 < end ? from + 4 : end) - 1);
             put_text(out, "dim", LEFT - 8, top + 23, "end", text);
         }
     }

@@ -196,7 +196,7 @@ static void add_option(struct layer *layer, const uint8_t *p, size_t size) {
     boxes_add(layer, p[0] == 0 ? "End" : p[0] == 1 ? "No-Op" : "Kind", 8, text, NULL);
     if (p[0] < 2)
         return;
-    add_number(layer, "Length", 8, size);
+    add_number(layer, "Length", 8, (unsigned long)size);
     switch (p[0] * 100 + (int)size) {
     case 204:
         add_number(layer, "MSS", 16, get16(p + 2));
@@ -302,7 +302,7 @@ static void peel_udp(struct peeled *all) {
     int whole = length >= 8 && at + length <= all->frame->length;
     add_port(layer, "Source Port", f->source_port);
     add_port(layer, "Destination Port", f->target_port);
-    add_number(layer, "Length", 16, length);
+    add_number(layer, "Length", 16, (unsigned long)length);
     if (get16(p + 6) == 0) {
         boxes_add(layer, "Checksum", 16, "0: none", NULL);
         boxes_note(layer, "Checksum: the sender has made none.");
