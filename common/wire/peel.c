@@ -69,10 +69,9 @@ static void add_checksum(struct layer *layer, const char *name, unsigned value, 
     if (!whole)
         boxes_note(layer, "Checksum: not verified, for not all it covers was captured.");
     else
-        boxes_note(layer, "Checksum: %s. It covers %s.%s", verdict, over,
-                   total == 0xffff
-                       ? ""
-                       : " Damaged; or captured before the network card filled it in.");
+        boxes_note(layer, "Checksum: %s. It covers %s.", verdict, over);
+    if (whole && total != 0xffff)
+        boxes_note(layer, "Damaged, or captured before the network card filled it in.");
 }
 
 /* ---- Ethernet, ARP ------------------------------------------------------------------------------- */
@@ -147,10 +146,7 @@ static void peel_ipv4(struct peeled *all) {
     boxes_add_bytes(layer, "Source Address", p + 12, 4, '.');
     boxes_add_bytes(layer, "Destination Address", p + 16, 4, '.');
     boxes_add_bytes(layer, "Options", p + 20, header - 20, ' ');
-    boxes_note(
-        layer,
-        "IHL counts words of 4 bytes: %zu bytes. Total Length counts header and data.",
-        header);
+    boxes_note(layer, "IHL counts words of 4 bytes. Total Length: header and data.");
 }
 
 static void peel_ipv6(struct peeled *all) {
@@ -252,10 +248,9 @@ static void add_options(struct layer *layer, const uint8_t *p, size_t length) {
 /* The pieces as the ladder shows them. */
 static void note_sack(struct layer *layer, const struct logged_frame *frame) {
     for (int i = 0; i < frame->f.sack_count; i++)
-        boxes_note(
-            layer,
-            "Option 5, SACK: I have %lu up to %lu (as the ladder counts), behind a hole.",
-            (unsigned long)frame->sack[i][0], (unsigned long)frame->sack[i][1] - 1);
+        boxes_note(layer,
+                   "Option 5, SACK: %lu to %lu are here, behind a hole (ladder's numbers).",
+                   (unsigned long)frame->sack[i][0], (unsigned long)frame->sack[i][1] - 1);
 }
 
 static void peel_tcp(struct peeled *all) {
@@ -278,7 +273,7 @@ static void peel_tcp(struct peeled *all) {
     add_number(layer, "Window", 16, f->window);
     add_checksum(layer, "Checksum", get16(p + 16), whole,
                  whole ? sum(p, length, pseudo_header(f, 6, length)) : 0,
-                 "header, data, addresses, protocol and length");
+                 "header, data, addresses, protocol, length");
     add_number(layer, "Urgent Pointer", 16, get16(p + 18));
     add_options(layer, p + 20, header - 20);
     note_sack(layer, all->frame);
@@ -309,7 +304,7 @@ static void peel_udp(struct peeled *all) {
     } else {
         add_checksum(layer, "Checksum", get16(p + 6), whole,
                      whole ? sum(p, length, pseudo_header(f, 17, length)) : 0,
-                     "header, data, addresses, protocol and length");
+                     "header, data, addresses, protocol, length");
     }
 }
 
