@@ -195,6 +195,8 @@ static double lowest(const struct picture *p, const struct moment *at,
     double y = 0;
     if (at->departs)
         y = larger(y, larger(e->sent[host] + APART, e->arrived[host] + 5));
+    if (at->departs && p->m.passage == 0) /* all arrows are level */
+        y = larger(y, e->sent[!host] + APART);
     if (at->arrives)
         y = larger(y, larger(e->arrived[host] + (APART - 2) * (1 + lost_before(p, at)),
                              e->sent[host] + 5));
@@ -233,8 +235,9 @@ static void place_all(struct picture *p) {
         char first[LANE_TEXT + 40], second[LANE_TEXT + 40];
         int known = (int)p->note_count, lines = lane_lines(at, first, second);
         at->y = larger(i ? at[-1].y + span(p, i) : p->top, lowest(p, at, &e));
-        if (is_cut(p, i)) /* what is cut out is not what a lost frame is seen in */
-            at->y = larger(at->y, e.lost + CUT);
+        if (is_cut(p, i)) /* below all that belongs to the time before */
+            at->y =
+                larger(at->y, larger(e.lost, larger(e.text[CLIENT], e.text[SERVER])) + CUT);
         if (at->departs && at->lost)
             e.lost = at->y + p->scale * (double)p->m.passage * LOST_PART + 4;
         if (at->departs)
@@ -654,7 +657,7 @@ static void draw_frames(const struct picture *p) {
 
 /* Of a time in ms: as many as are told, and as there is room for. */
 static int decimals(const struct picture *p, int64_t time) {
-    return p->m.grain >= 1000000 || time >= 100000000 ? 0 : time >= 10000000 ? 1 : 2;
+    return p->m.grain >= 1000000 || time >= 1000000000 ? 0 : time >= 10000000 ? 1 : 2;
 }
 
 static void draw_ruler(const struct picture *p) {
