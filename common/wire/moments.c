@@ -6,6 +6,12 @@
 
 /* ---- from rows to moments ------------------------------------------------------------------------ */
 
+/* A recording may claim any times: so that none overflows when two are added. */
+static int64_t sane(int64_t ns) {
+    const int64_t most = (int64_t)1 << 60; /* 36 years */
+    return ns > most ? most : ns < -most ? -most : ns;
+}
+
 static struct moment *add(struct moments *m, const struct row *row, int host,
                           int64_t real) {
     m->list = log_room(m->list, m->count, &m->room, sizeof *m->list);
@@ -14,21 +20,23 @@ static struct moment *add(struct moments *m, const struct row *row, int host,
     new->row = row;
     new->host = host;
     /* A row has the time of its first event; what it says of the frame came a little later. */
-    new->real = m->count > 1 && real < new[-1].real ? new[-1].real : real;
+    new->real = sane(real);
+    if (m->count > 1 && new->real < new[-1].real)
+        new->real = new[-1].real;
     return new;
 }
 
-/* When each frame arrived first, by index; -1: it did not. */
+/* When each frame arrived first, by index; NO_INDEX: it did not. */
 static int64_t *arrivals(const struct log *log) {
     int64_t *times = NULL;
     long room = 0;
     for (long i = 0; i < log->frame_count; i++) {
         times = log_room(times, i, &room, sizeof *times);
-        times[i] = -1;
+        times[i] = NO_INDEX;
     }
     for (long i = log->event_count - 1; i >= 0; i--)
         if (log->events[i].kind == EV_ARRIVE && !log->events[i].copy)
-            times[log->events[i].frame] = log->events[i].time;
+            times[log->events[i].frame] = sane(log->events[i].time);
     return times;
 }
 
@@ -94,7 +102,7 @@ static int64_t usual_passage(const struct log *log, const int64_t *arrived) {
     for (long i = 0; i < log->frame_count; i++)
         if (arrived[i] >= 0 && log->frames[i].f.protocol >= P_TCP) {
             passages = log_room(passages, count, &room, sizeof *passages);
-            passages[count++] = arrived[i] - log->frames[i].sent;
+            passages[count++] = arrived[i] - sane(log->frames[i].sent);
         }
     if (count == 0)
         return log->capture ? 0 : 10 * 1000000;

@@ -21,7 +21,8 @@ struct moment {
     int64_t real;               /* ns since the log began */
     int64_t time;               /* ns since the first moment, rounded */
     int departs, arrives, lost; /* row->frame does that here */
-    double y;                   /* left to who draws */
+    double y;                   /* left to who draws, and so is */
+    long cuts;                  /* how many times were cut out up to here */
 };
 
 struct moments {

@@ -17,12 +17,13 @@ enum {
     SERVER_BAR = 434,
     LEADER = 14, /* between bar and text */
     NOTES = 596,
-    LINE = 14,       /* from one text to the next below it */
-    APART = 17,      /* arrows of one host, with their names between */
-    PASSAGE = 38,    /* what the usual passage of a frame goes down: it sets the scale */
-    CUT = 34,        /* a time that is cut out */
-    DODGE = 30,      /* how far a text may stand below its moment */
-    NOTE_DODGE = 120 /* the same of an explanation */
+    LINE = 14,        /* from one text to the next below it */
+    APART = 17,       /* arrows of one host, with their names between */
+    PASSAGE = 38,     /* what the usual passage of a frame goes down: it sets the scale */
+    CUT = 34,         /* a time that is cut out */
+    DODGE = 30,       /* how far a text may stand below its moment */
+    NOTE_DODGE = 120, /* the same of an explanation */
+    NEAR = 400        /* moments: how far is looked for what concerns one of them */
 };
 #define LOST_PART 0.75 /* of the way: where a lost frame's X is drawn */
 
@@ -179,7 +180,8 @@ struct edge {
 static int lost_before(const struct picture *p, const struct moment *at) {
     long sent = p->m.sent[at->row->frame];
     int count = 0;
-    for (long i = sent - 1; i >= 0 && p->m.list[i].time == p->m.list[sent].time; i--) {
+    for (long i = sent - 1;
+         i >= 0 && i > sent - NEAR && p->m.list[i].time == p->m.list[sent].time; i--) {
         if (p->m.list[i].host != p->m.list[sent].host || !p->m.list[i].departs)
             continue;
         if (!p->m.list[i].lost)
@@ -235,6 +237,7 @@ static void place_all(struct picture *p) {
         char first[LANE_TEXT + 40], second[LANE_TEXT + 40];
         int known = (int)p->note_count, lines = lane_lines(at, first, second);
         at->y = larger(i ? at[-1].y + span(p, i) : p->top, lowest(p, at, &e));
+        at->cuts = i ? at[-1].cuts + is_cut(p, i) : 0;
         if (is_cut(p, i)) /* below all that belongs to the time before */
             at->y =
                 larger(at->y, larger(e.lost, larger(e.text[CLIENT], e.text[SERVER])) + CUT);
@@ -575,10 +578,11 @@ static double would_arrive(const struct picture *p, long sent) {
     int64_t time = list[sent].time + p->m.passage;
     double y = list[sent].y, after = 0, before = 1e9;
     long i = sent;
-    while (i + 1 < p->m.count && list[i + 1].time <= time)
+    while (i + 1 < p->m.count && i < sent + NEAR && list[i + 1].time <= time)
         i++;
     y = larger(list[i].y, list[i].y + p->scale * (double)(time - list[i].time));
-    for (i = sent + 1; i < p->m.count && list[i].time <= time + p->m.passage; i++) {
+    for (i = sent + 1;
+         i < p->m.count && i < sent + NEAR && list[i].time <= time + p->m.passage; i++) {
         if (!list[i].arrives || list[i].host == list[sent].host ||
             p->m.sent[list[i].row->frame] == NO_INDEX)
             continue;
@@ -606,8 +610,7 @@ static void add_arrow(const struct picture *p, struct arrows *all, long sent, lo
         part = to->lost ? 0.92 : 1;
         if (!to->lost)
             a.took = to->time - from->time;
-        for (long i = sent + 1; i <= ends; i++)
-            a.cut |= is_cut(p, i);
+        a.cut = to->cuts != from->cuts;
     } else {
         part = LOST_PART;
         a.lost = from->lost;

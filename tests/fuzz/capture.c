@@ -1,10 +1,12 @@
-/* Any bytes as a capture file: read, listed, drawn, told as events. Nothing may crash, hang
+/* Any bytes as a capture file: read, listed, drawn, peeled, told as events. Nothing may crash, hang
  * or grow. */
 #define _POSIX_C_SOURCE 200809L
+#include "../../common/wire/peel.h"
 #include "../../common/wire/recording.h"
 #include "../../common/wire/rows.h"
 #include "../../common/wire/rtt.h"
 #include "../../common/wire/summary.h"
+#include "../../common/wire/svg.h"
 #include "../../common/wire/term.h"
 
 static FILE *nowhere;
@@ -26,6 +28,11 @@ static void draw(const struct recording *r, int columns, int all) {
             rtt_print(nowhere, &r->log, host, term.zero);
     for (long i = 0; i < r->log.event_count; i++)
         log_event_text(&r->log, &r->log.events[i], text, sizeof text);
+    svg_ladder(nowhere, &rows, &r->log, &r->scene, recording_labels(r, labels));
+    for (long i = 0; i < r->log.frame_count && i < 20; i++) {
+        peel_print(nowhere, &r->log, &r->log.frames[i]);
+        peel_svg(nowhere, &r->log.frames[i]);
+    }
     rows_free(&rows);
 }
 
