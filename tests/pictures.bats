@@ -3,11 +3,7 @@
 
 load helper
 
-LADDER=04-handshake-trace/three-way-handshake
-
-setup_file() {
-    cd "$BATS_TEST_DIRNAME/.." || return 1
-}
+SCENE=04-handshake-trace/three-way-handshake
 
 setup() {
     cd "$ROOT" || return 1
@@ -56,7 +52,7 @@ PYTHON
 }
 
 @test "a picture is well-formed XML, without a script and without anything from outside" {
-    play $LADDER.scene
+    play $SCENE.scene
     svg 'assert root.tag == ns + "svg" and root.get("viewBox").startswith("0 0 800 ")
 for e in root.iter():
     assert e.tag[len(ns):] in "svg title style rect path line text circle".split(), e.tag
@@ -68,14 +64,14 @@ for e in root.iter():
 }
 
 @test "every state, call and segment of the ladder stands in the picture as text" {
-    play $LADDER.scene
+    play $SCENE.scene
     svg 'for what in ("SYN_SENT SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSE_WAIT LAST_ACK TIME_WAIT CLOSED LISTEN".split()
              + ["SYN seq=1000", "SYN,ACK seq=2000 ack=1001", "connect(3) = 0", "accept(3) = 4", "accept(3) ..."]):
     assert what in texts, what'
 }
 
 @test "every state has its piece of its host's bar, from top to bottom in order" {
-    play $LADDER.scene
+    play $SCENE.scene
     svg 'bars = [(float(r.get("x")), float(r.get("y")), float(r.get("height")), r.get("class"))
         for r in root.iter(ns + "rect") if (r.get("class") or "").isupper()]
 client = [b[3] for b in sorted(bars, key=lambda b: b[1]) if b[0] < 300]
@@ -86,7 +82,7 @@ assert all(b[2] > 0 for b in bars)'
 }
 
 @test "there is an arrow for each segment that arrives, and it goes down from its sender's bar" {
-    play $LADDER.scene
+    play $SCENE.scene
     svg 'sent = events("(client|server) > (?!ARP)")
 assert len(arrows) == len(sent) == 10, (len(arrows), len(sent))
 for a in arrows:
@@ -147,23 +143,23 @@ assert texts.count("1") == 2, texts'
 }
 
 @test "a recording's picture is the same, byte for byte, as that of its playing" {
-    play $LADDER.scene
-    "$BIN/ladder" --svg "$OUT/again.svg" "$OUT/f.pcapng" 3>&-
+    play $SCENE.scene
+    lesson ladder --svg "$OUT/again.svg" "$OUT/f.pcapng" 3>&-
     cmp "$OUT/f.svg" "$OUT/again.svg"
 }
 
 @test "a picture that cannot be written is an error by name" {
-    play $LADDER.scene
-    run -1 "$BIN/ladder" --svg "$OUT/no/such.svg" "$OUT/f.pcapng" 3>&-
+    play $SCENE.scene
+    run -1 lesson ladder --svg "$OUT/no/such.svg" "$OUT/f.pcapng" 3>&-
     [[ $output == *"$OUT/no/such.svg: No such file or directory"* ]]
-    run -1 "$BIN/wire" --quiet --svg "$OUT/no/such.svg" $LADDER.scene 3>&-
+    run -1 "$BIN/wire" --quiet --svg "$OUT/no/such.svg" $SCENE.scene 3>&-
     [[ $output == *"No such file or directory"* ]]
 }
 
 @test "peeled, a SYN shows each field of TCP's header in its place, and its checksum is right" {
-    play $LADDER.scene
-    number=$("$BIN/ladder" --peel list "$OUT/f.pcapng" 3>&- | awk '/client > SYN/ { print $1; exit }')
-    run -0 "$BIN/ladder" --peel "$number" "$OUT/f.pcapng" 3>&-
+    play $SCENE.scene
+    number=$(lesson ladder --peel list "$OUT/f.pcapng" 3>&- | awk '/client > SYN/ { print $1; exit }')
+    run -0 lesson ladder --peel "$number" "$OUT/f.pcapng" 3>&-
     [[ $output == *"Destination MAC"*"Source MAC"*"0x0800 IPv4"* ]]
     [[ $output == *"Version|  IHL  |"*"10.0.0.1"*"10.0.0.2"* ]]
     [[ $output == *"34-37 |          Source Port          |       Destination Port        |"* ]]
@@ -175,21 +171,21 @@ assert texts.count("1") == 2, texts'
 }
 
 @test "peeled, the sum of headers says TCP 20 and more against UDP 8" {
-    play $LADDER.scene
-    number=$("$BIN/ladder" --peel list "$OUT/f.pcapng" 3>&- | awk '/client > DATA/ { print $1; exit }')
-    run -0 "$BIN/ladder" --peel "$number" "$OUT/f.pcapng" 3>&-
+    play $SCENE.scene
+    number=$(lesson ladder --peel list "$OUT/f.pcapng" 3>&- | awk '/client > DATA/ { print $1; exit }')
+    run -0 lesson ladder --peel "$number" "$OUT/f.pcapng" 3>&-
     [[ $output == *'68 65 6c 6c 6f '*'hello'* ]]
     [[ $output == *"IPv4 20 + TCP 20 = 54 bytes. Data: 5."* ]]
     play 03-udp-echo/reordered.scene
-    number=$("$BIN/ladder" --peel list "$OUT/f.pcapng" 3>&- | awk '/client > UDP/ { print $1; exit }')
-    run -0 "$BIN/ladder" --peel "$number" "$OUT/f.pcapng" 3>&-
+    number=$(lesson ladder --peel list "$OUT/f.pcapng" 3>&- | awk '/client > UDP/ { print $1; exit }')
+    run -0 lesson ladder --peel "$number" "$OUT/f.pcapng" 3>&-
     [[ $output == *"Length"*"Checksum: right"*"IPv4 20 + UDP 8 = 42 bytes. Data: 1."* ]]
 }
 
 @test "peeled, the options of a modern SYN are named: MSS, SACK, timestamps, window scale" {
     scene 'stack modern' 'expect client : exit = 0'
-    number=$("$BIN/ladder" --peel list "$OUT/f.pcapng" 3>&- | awk '/client > SYN/ { print $1; exit }')
-    run -0 "$BIN/ladder" --peel "$number" "$OUT/f.pcapng" 3>&-
+    number=$(lesson ladder --peel list "$OUT/f.pcapng" 3>&- | awk '/client > SYN/ { print $1; exit }')
+    run -0 lesson ladder --peel "$number" "$OUT/f.pcapng" 3>&-
     [[ $output == *"Option 2, maximum segment size"* ]]
     [[ $output == *"Option 4, SACK permitted"* ]]
     [[ $output == *"Option 8, timestamps"* ]]
@@ -201,37 +197,37 @@ assert texts.count("1") == 2, texts'
     need_wire
     printf '%s\n' 'title T' "client $BIN/03-udp-echo/client 10.0.0.2 7777 x" >"$OUT/s.scene"
     "$BIN/wire" --quiet --record "$OUT/f.pcapng" "$OUT/s.scene" >"$OUT/said" 2>&1 3>&- || true
-    number=$("$BIN/ladder" --peel list "$OUT/f.pcapng" 3>&- | awk '/server > ICMP/ { print $1; exit }')
-    run -0 "$BIN/ladder" --peel "$number" "$OUT/f.pcapng" 3>&-
+    number=$(lesson ladder --peel list "$OUT/f.pcapng" 3>&- | awk '/server > ICMP/ { print $1; exit }')
+    run -0 lesson ladder --peel "$number" "$OUT/f.pcapng" 3>&-
     [[ $output == *"Destination unreachable: nobody has this port"* ]]
     [ "$(grep -c 'Checksum: right' <<<"$output")" = 2 ]
-    run -0 "$BIN/ladder" --peel 1 "$OUT/f.pcapng" 3>&-
+    run -0 lesson ladder --peel 1 "$OUT/f.pcapng" 3>&-
     [[ $output == *"request: who has?"*"Sender MAC"*"Target IP"* ]]
 }
 
 @test "a byte changed on the way is told by the checksum" {
-    play $LADDER.scene
-    number=$("$BIN/ladder" --peel list "$OUT/f.pcapng" 3>&- | awk '/client > DATA/ { print $1; exit }')
+    play $SCENE.scene
+    number=$(lesson ladder --peel list "$OUT/f.pcapng" 3>&- | awk '/client > DATA/ { print $1; exit }')
     sed 's/hello/jello/g' "$OUT/f.pcapng" >"$OUT/g.pcapng"
-    run -0 "$BIN/ladder" --peel "$number" "$OUT/g.pcapng" 3>&-
+    run -0 lesson ladder --peel "$number" "$OUT/g.pcapng" 3>&-
     [[ $output == *"jello"* ]]
     [[ $output == *"Checksum: WRONG"* ]]
 }
 
 @test "a number that no frame has is an error, and list tells the numbers" {
-    play $LADDER.scene
-    run -1 "$BIN/ladder" --peel 99999 "$OUT/f.pcapng" 3>&-
+    play $SCENE.scene
+    run -1 lesson ladder --peel 99999 "$OUT/f.pcapng" 3>&-
     [[ $output == *"no frame 99999"*"--peel list"* ]]
-    run -2 "$BIN/ladder" --peel x "$OUT/f.pcapng" 3>&-
+    run -2 lesson ladder --peel x "$OUT/f.pcapng" 3>&-
     [ "${#lines[@]}" = 1 ]
 }
 
 @test "a header's picture has the fields as text, and nothing in it that differs each time" {
-    play $LADDER.scene
-    number=$("$BIN/ladder" --peel list "$OUT/f.pcapng" 3>&- | awk '/client > SYN/ { print $1; exit }')
-    "$BIN/ladder" --peel "$number" --svg "$OUT/1.svg" "$OUT/f.pcapng" 3>&-
-    play $LADDER.scene
-    "$BIN/ladder" --peel "$number" --svg "$OUT/2.svg" "$OUT/f.pcapng" 3>&-
+    play $SCENE.scene
+    number=$(lesson ladder --peel list "$OUT/f.pcapng" 3>&- | awk '/client > SYN/ { print $1; exit }')
+    lesson ladder --peel "$number" --svg "$OUT/1.svg" "$OUT/f.pcapng" 3>&-
+    play $SCENE.scene
+    lesson ladder --peel "$number" --svg "$OUT/2.svg" "$OUT/f.pcapng" 3>&-
     cmp "$OUT/1.svg" "$OUT/2.svg"
     FILE=$OUT/1.svg svg 'for what in ["Source Port", "Sequence Number", "1000", "Window", "SYN", "any free one", "right"]:
     assert what in texts, what'
@@ -265,7 +261,7 @@ assert texts.count("1") == 2, texts'
             echo "$figure has no scene"
             return 1
         }
-        "$BIN/ladder" --svg "$OUT/again.svg" "$figure" 3>&-
+        lesson ladder --svg "$OUT/again.svg" "$figure" 3>&-
         cmp "$OUT/again.svg" "${figure%.pcapng}.svg"
     done
 }

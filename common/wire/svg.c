@@ -624,9 +624,11 @@ static void add_arrow(const struct picture *p, struct arrows *all, long sent, lo
 
 static int by_height(const void *a, const void *b) {
     const struct arrow *x = a, *y = b;
-    return x->y1 != y->y1
-               ? (x->y1 > y->y1) - (x->y1 < y->y1)
-               : (x->row->frame > y->row->frame) - (x->row->frame < y->row->frame);
+    if (x->y1 != y->y1)
+        return x->y1 < y->y1 ? -1 : 1;
+    if (x->row->frame != y->row->frame)
+        return x->row->frame < y->row->frame ? -1 : 1;
+    return x->copy - y->copy;
 }
 
 static void draw_frames(const struct picture *p) {
