@@ -22,7 +22,7 @@ enum {
     PASSAGE = 38,     /* what the usual passage of a frame goes down: it sets the scale */
     CUT = 34,         /* a time that is cut out */
     DODGE = 30,       /* how far a text may stand below its moment */
-    NOTE_DODGE = 120, /* the same of an explanation */
+    NOTE_DODGE = 300, /* the same of an explanation */
     NEAR = 400        /* moments: how far is looked for what concerns one of them */
 };
 #define LOST_PART 0.75 /* of the way: where a lost frame's X is drawn */
@@ -113,6 +113,10 @@ static int paragraph(FILE *out, const char *classes, double x, double y, double 
 
 static double larger(double a, double b) {
     return a > b ? a : b;
+}
+
+static double smaller(double a, double b) {
+    return a < b ? a : b;
 }
 
 static const char *note_text(const struct picture *p, long expectation) {
@@ -353,8 +357,9 @@ static void draw_text(const struct picture *p, int host, const struct text_at *t
     }
     for (int note = t->first; note <= t->last; note++) {
         double off = (lines ? width_of(first) * (class[0] ? 1.06 : 1) + 11 : 6) +
-                     16 * (note - t->first);
-        double at_x = left ? larger(x - off, RULER + 9) : x + off;
+                     16 * (left ? t->last - note : note - t->first);
+        double at_x = left ? larger(x - off, RULER + 9)
+                           : smaller(x + off, NOTES - 16 * (t->last - note + 1));
         draw_badge(p, at_x, t->y, note);
     }
     fprintf(p->out, "\n");
@@ -445,7 +450,7 @@ static void draw_bars(const struct picture *p, int host) {
 struct arrow {
     const struct row *row; /* that of its sending */
     double x1, y1, x2, y2;
-    double name_x, name_width; /* middle of its name; 0: it has none */
+    double name_x, name_width; /* its name's middle; 0: not placed yet */
     int64_t took;              /* ns; NO_INDEX: it does not arrive */
     int from, lost, cut, damaged, copy;
 };
@@ -502,7 +507,8 @@ static int meets(const struct arrows *all, long i, double x, double width) {
 static void arrow_name(const struct picture *p, const struct arrow *a,
                        char text[EVENT_TEXT + 20]) {
     term_frame_label(p->log, a->row, 26, text);
-    strcat(strcat(text, a->damaged ? " damaged" : ""), a->lost ? " lost" : "");
+    strcat(text, a->damaged ? " damaged" : "");
+    strcat(strcat(text, a->copy ? " copy" : ""), a->lost ? " lost" : "");
 }
 
 /* In the middle, or where it meets others least. */
@@ -510,8 +516,6 @@ static void place_name(const struct picture *p, struct arrows *all, long i) {
     struct arrow *a = &all->list[i];
     char text[EVENT_TEXT + 20];
     int least = 1000;
-    if (a->copy)
-        return;
     arrow_name(p, a, text);
     double width = width_of(text) * levelness(a), middle = (a->x1 + a->x2) / 2;
     double room = ((a->x2 > a->x1 ? a->x2 - a->x1 : a->x1 - a->x2) - width) / 2 - 12;
@@ -537,8 +541,6 @@ static void turn(FILE *out, double dx, double dy, double x, double y) {
 
 static void draw_name(const struct picture *p, const struct arrow *a) {
     char text[EVENT_TEXT + 20];
-    if (a->name_width <= 0)
-        return;
     arrow_name(p, a, text);
     fprintf(p->out, "<text class=\"name%s\" ",
             p->log->frames[a->row->frame].again ? " again" : "");
