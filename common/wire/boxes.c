@@ -74,7 +74,7 @@ void boxes_note(struct layer *layer, const char *format, ...) {
     va_end(values);
 }
 
-/* ---- as text: a bit is two columns wide ---------------------------------------------------------- */
+/* ---- as text: a bit is two columns wide ---------------------------------------------- */
 
 static int columns_of(const struct box *box) {
     return 2 * box->bits - 1;
@@ -154,7 +154,7 @@ void boxes_print(FILE *out, const struct layer *layer) {
     fputc('\n', out);
 }
 
-/* ---- as a picture -------------------------------------------------------------------------------- */
+/* ---- as a picture -------------------------------------------------------------------- */
 
 enum { WIDTH = 800, LEFT = 76, BIT = 22, HEIGHT = 38, TITLE = 34, LINE = 16 };
 

@@ -1,7 +1,8 @@
-/* boxes.h - headers in the form in which RFCs draw them: rows of 32 bits, a box for each field.
+/* boxes.h - headers in the form in which RFCs draw them: rows of 32 bits, a box for each
+ * field.
  *
- * In: fields, one after the other, with their values in words. Out: text of 73 columns, or an SVG picture. A field that
- * crosses the end of a row goes on in the next. Portable C.
+ * In: fields, one after the other, with their values in words. Out: text of 73 columns, or
+ * an SVG picture. A field that crosses the end of a row goes on in the next. Portable C.
  */
 #ifndef BOXES_H
 #define BOXES_H
@@ -31,8 +32,8 @@ struct layer {
 void boxes_add(struct layer *layer, const char *name, int bits, const char *value,
                const char *plain);
 
-/* Adds a field of whole bytes with its bytes as its value, row by row: in hexadecimal, or, with
- * a '.' between them, in decimal. */
+/* Adds a field of whole bytes with its bytes as its value, row by row: in hexadecimal, or,
+ * with a '.' between them, in decimal. */
 void boxes_add_bytes(struct layer *layer, const char *name, const unsigned char *bytes,
                      size_t count, char between);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- from rows to moments ------------------------------------------------------------------------ */
+/* ---- from rows to moments ------------------------------------------------------------ */
 
 /* A recording may claim any times: so that none overflows when two are added. */
 static int64_t sane(int64_t ns) {
@@ -19,7 +19,8 @@ static struct moment *add(struct moments *m, const struct row *row, int host,
     memset(new, 0, sizeof *new);
     new->row = row;
     new->host = host;
-    /* A row has the time of its first event; what it says of the frame came a little later. */
+    /* A row has the time of its first event; what it says of the frame came a little later.
+     */
     new->real = sane(real);
     if (m->count > 1 && new->real < new[-1].real)
         new->real = new[-1].real;
@@ -62,7 +63,7 @@ static void add_row(struct moments *m, const struct row *row, const struct log *
     at->lost = row->crossing == LOST_LATER;
 }
 
-/* ---- rounding ------------------------------------------------------------------------------------ */
+/* ---- rounding ------------------------------------------------------------------------ */
 
 static int by_size(const void *a, const void *b) {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -81,7 +82,8 @@ static int64_t to_grain(int64_t ns, int64_t grain) {
     return (ns + grain / 2) / grain * grain;
 }
 
-/* Kernels' timers are late and never early, by an eighth at most: so down, but for what is nearly there. */
+/* Kernels' timers are late and never early, by an eighth at most: so down, but for what is
+ * nearly there. */
 int64_t round_wait(int64_t ns) {
     int64_t power = 1;
     while (power <= ns / 100)
@@ -94,8 +96,8 @@ static int64_t at_once(const struct moments *m) {
     return m->passage * 3 / 4;
 }
 
-/* Half of all frames take no longer than this. Where none arrives, but both ends were watched, 10 ms:
- * a scene's latency unless it says another. */
+/* Half of all frames take no longer than this. Where none arrives, but both ends were
+ * watched, 10 ms: a scene's latency unless it says another. */
 static int64_t usual_passage(const struct log *log, const int64_t *arrived) {
     int64_t *passages = NULL;
     long count = 0, room = 0;
@@ -112,8 +114,8 @@ static int64_t usual_passage(const struct log *log, const int64_t *arrived) {
     return median < 1000 ? 0 : median;
 }
 
-/* What the moment is measured from: for an arrival the frame's sending; for what is sent again without a cause
- * at this host, its first sending; else what this host did last. */
+/* What the moment is measured from: for an arrival the frame's sending; for what is sent
+ * again without a cause at this host, its first sending; else what this host did last. */
 static long cause(const struct moments *m, const struct log *log, long index, long last) {
     const struct moment *at = &m->list[index];
     if (at->row->frame == NO_INDEX)

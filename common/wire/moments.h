@@ -1,14 +1,14 @@
 /* moments.h - when each thing on the ladder happens, one host at a time.
  *
- * In: rows and the log. Out: a list in the order of cause: a host sends, receives, changes its state, calls. A
- * row that shows a segment sent and received is two moments, for a picture with slanted arrows needs both.
- * Portable C; no I/O.
+ * In: rows and the log. Out: a list in the order of cause: a host sends, receives, changes
+ * its state, calls. A row that shows a segment sent and received is two moments, for a
+ * picture with slanted arrows needs both. Portable C; no I/O.
  *
- * Times are rounded, so that a scene played again gives the same picture: what a program or a kernel
- * needs to compute (anything below three quarters of the usual passage of a frame) counts as nothing; a passage
- * that is about the usual one is the usual one; what a timer waits has two digits. The order of
- * moments is never changed. Where no frame takes any time (a capture made at one host only), nothing is
- * rounded.
+ * Times are rounded, so that a scene played again gives the same picture: what a program or
+ * a kernel needs to compute (anything below three quarters of the usual passage of a frame)
+ * counts as nothing; a passage that is about the usual one is the usual one; what a timer
+ * waits has two digits. The order of moments is never changed. Where no frame takes any
+ * time (a capture made at one host only), nothing is rounded.
  */
 #ifndef MOMENTS_H
 #define MOMENTS_H

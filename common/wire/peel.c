@@ -39,7 +39,7 @@ static void add_number(struct layer *layer, const char *name, int bits,
     boxes_add(layer, name, bits, text, NULL);
 }
 
-/* ---- checksums: RFC 1071 ------------------------------------------------------------------------- */
+/* ---- checksums: RFC 1071 ------------------------------------------------------------- */
 
 static uint32_t sum(const uint8_t *p, size_t length, uint32_t start) {
     for (; length > 1; p += 2, length -= 2)
@@ -51,7 +51,8 @@ static uint32_t sum(const uint8_t *p, size_t length, uint32_t start) {
     return start;
 }
 
-/* Of TCP, UDP and ICMP for IPv6: addresses, protocol and length count too, as if they were in front. */
+/* Of TCP, UDP and ICMP for IPv6: addresses, protocol and length count too, as if they were
+ * in front. */
 static uint32_t pseudo_header(const struct frame *f, unsigned protocol, size_t length) {
     size_t size = f->version == 6 ? 16 : 4;
     uint32_t start = sum(f->source_ip, size, protocol);
@@ -59,7 +60,8 @@ static uint32_t pseudo_header(const struct frame *f, unsigned protocol, size_t l
     return start + (uint32_t)(length >> 16) + (uint32_t)(length & 0xffff);
 }
 
-/* A sum over all, checksum included, is 0xffff when nothing was changed. The note says so. */
+/* A sum over all, checksum included, is 0xffff when nothing was changed. The note says so.
+ */
 static void add_checksum(struct layer *layer, const char *name, unsigned value, int whole,
                          uint32_t total, const char *over) {
     char text[BOX_TEXT];
@@ -74,7 +76,7 @@ static void add_checksum(struct layer *layer, const char *name, unsigned value, 
         boxes_note(layer, "Damaged, or captured before the network card filled it in.");
 }
 
-/* ---- Ethernet, ARP ------------------------------------------------------------------------------- */
+/* ---- Ethernet, ARP ------------------------------------------------------------------- */
 
 static void peel_ethernet(struct peeled *all) {
     const uint8_t *p = all->frame->bytes;
@@ -113,7 +115,7 @@ static void peel_arp(struct peeled *all) {
     boxes_add_bytes(layer, "Target IP", p + 24, 4, '.');
 }
 
-/* ---- IP ------------------------------------------------------------------------------------------ */
+/* ---- IP ------------------------------------------------------------------------------ */
 
 static const char *protocol_name(unsigned protocol) {
     return protocol == 6    ? "TCP"
@@ -169,7 +171,7 @@ static void peel_ipv6(struct peeled *all) {
         boxes_note(layer, "%zu bytes of extension headers follow.", layer->length - 40);
 }
 
-/* ---- TCP ----------------------------------------------------------------------------------------- */
+/* ---- TCP ----------------------------------------------------------------------------- */
 
 static void add_port(struct layer *layer, const char *name, unsigned port) {
     char text[BOX_TEXT];
@@ -286,7 +288,7 @@ static void peel_tcp(struct peeled *all) {
                    (unsigned long)all->frame->seq, (unsigned long)all->frame->ack);
 }
 
-/* ---- UDP, ICMP ----------------------------------------------------------------------------------- */
+/* ---- UDP, ICMP ----------------------------------------------------------------------- */
 
 static void peel_udp(struct peeled *all) {
     const struct frame *f = &all->frame->f;
@@ -329,10 +331,10 @@ static void peel_icmp(struct peeled *all) {
         boxes_note(layer, "Echo %s: what ping sends.", p[0] ? "request" : "reply");
 }
 
-/* ---- all of a frame ------------------------------------------------------------------------------ */
+/* ---- all of a frame ------------------------------------------------------------------ */
 
-/* frame_decode() has seen that the headers it names are there; whether all their bytes were captured is asked
- * here. */
+/* frame_decode() has seen that the headers it names are there; whether all their bytes were
+ * captured is asked here. */
 static void peel(struct peeled *all, const struct logged_frame *frame) {
     const struct frame *f = &frame->f;
     all->frame = frame;

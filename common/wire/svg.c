@@ -1,4 +1,5 @@
-/* svg.c - see svg.h. First everything gets its place, then all is written from top to bottom. */
+/* svg.c - see svg.h. First everything gets its place, then all is written from top to
+ * bottom. */
 #include "svg.h"
 #include "moments.h"
 #include "term.h"
@@ -6,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All in px. From the left: times, the ruler, the client's texts, its bar, the cable, the server's
- * bar, its texts, explanations. */
+/* All in px. From the left: times, the ruler, the client's texts, its bar, the cable, the
+ * server's bar, its texts, explanations. */
 enum {
     WIDTH = 800,
     MARGIN = 12,
@@ -48,7 +49,7 @@ struct picture {
     long text_count[HOSTS], text_room[HOSTS], note_count, note_room;
 };
 
-/* ---- text ---------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------- */
 
 void svg_text(FILE *out, const char *text) {
     for (; *text; text++)
@@ -74,7 +75,8 @@ static double width_of(const char *text) {
     return width;
 }
 
-/* The length of the first line of `text` broken at `width` px: whole words, one at least. */
+/* The length of the first line of `text` broken at `width` px: whole words, one at least.
+ */
 static size_t first_line(const char *text, double width) {
     size_t fits = 0;
     for (size_t at = 0; text[at];) {
@@ -89,7 +91,8 @@ static size_t first_line(const char *text, double width) {
     return fits;
 }
 
-/* Writes `text` in lines of `width` px from y on, LINE apart; out may be NULL. Returns how many. */
+/* Writes `text` in lines of `width` px from y on, LINE apart; out may be NULL. Returns how
+ * many. */
 static int paragraph(FILE *out, const char *classes, double x, double y, double width,
                      const char *text) {
     int lines = 0;
@@ -109,7 +112,7 @@ static int paragraph(FILE *out, const char *classes, double x, double y, double 
     return lines;
 }
 
-/* ---- places -------------------------------------------------------------------------------------- */
+/* ---- places -------------------------------------------------------------------------- */
 
 static double larger(double a, double b) {
     return a > b ? a : b;
@@ -125,7 +128,8 @@ static const char *note_text(const struct picture *p, long expectation) {
                : NULL;
 }
 
-/* Whether an explanation belongs to this moment of its row: the event that it explains says which host's. */
+/* Whether an explanation belongs to this moment of its row: the event that it explains says
+ * which host's. */
 static int explains(const struct picture *p, const struct moment *at, long expectation) {
     const char *source = p->scene->expectations[expectation].source;
     int two = at->row->crossing == STRAIGHT;
@@ -152,8 +156,8 @@ static double span(const struct picture *p, long index) {
                : p->scale * (double)(p->m.list[index].time - p->m.list[index - 1].time);
 }
 
-/* The usual passage sets the scale; in a capture without any, the time between two frames. More,
- * if the explanations are longer than the ladder. */
+/* The usual passage sets the scale; in a capture without any, the time between two frames.
+ * More, if the explanations are longer than the ladder. */
 static void choose_scale(struct picture *p) {
     const struct moments *m = &p->m;
     double natural = 0, notes = 0;
@@ -180,7 +184,8 @@ struct edge {
     double sent[HOSTS], arrived[HOSTS], state[HOSTS], text[HOSTS], note, lost;
 };
 
-/* How many frames were lost that left just before this one, at the same instant: their ends need room. */
+/* How many frames were lost that left just before this one, at the same instant: their ends
+ * need room. */
 static int lost_before(const struct picture *p, const struct moment *at) {
     long sent = p->m.sent[at->row->frame];
     int count = 0;
@@ -226,7 +231,7 @@ static void place_text(struct picture *p, long index, struct edge *e, int first,
     e->text[host] = y + LINE * (lines - 1);
 }
 
-/* What an explanation's lane item says; a call and its result may need two lines. */
+/* What the lane says, and in how many lines: a call and its result may need two. */
 static int lane_lines(const struct moment *at, char first[LANE_TEXT + 40],
                       char second[LANE_TEXT + 40]);
 
@@ -271,7 +276,7 @@ static void place_all(struct picture *p) {
     p->height = larger(p->bottom, e.note) + 24 + LINE;
 }
 
-/* ---- the lanes ----------------------------------------------------------------------------------- */
+/* ---- the lanes ----------------------------------------------------------------------- */
 
 /* "10.0.0.1:46048" has a port that is another each time. */
 static void hide_port(char *text) {
@@ -445,7 +450,7 @@ static void draw_bars(const struct picture *p, int host) {
         draw_bar(p, host, now[column], since[column], p->bottom, column, columns, listener);
 }
 
-/* ---- arrows -------------------------------------------------------------------------------------- */
+/* ---- arrows -------------------------------------------------------------------------- */
 
 struct arrow {
     const struct row *row; /* that of its sending */
@@ -484,7 +489,8 @@ static double levelness(const struct arrow *a) {
     return 1 / root(1 + slope(a) * slope(a));
 }
 
-/* How badly a name on arrow i, over `width` px of x around x, meets others and their names. */
+/* How badly a name on arrow i, over `width` px of x around x, meets others and their names.
+ */
 static int meets(const struct arrows *all, long i, double x, double width) {
     const struct arrow *a = &all->list[i];
     double level = levelness(a);
@@ -573,8 +579,8 @@ static void draw_arrow(const struct picture *p, const struct arrow *a) {
     fprintf(p->out, "\n");
 }
 
-/* Where the frame of moment `sent` would have arrived: after the usual passage, and after those sent
- * before it and before those sent after it. */
+/* Where the frame of moment `sent` would have arrived: after the usual passage, and after
+ * those sent before it and before those sent after it. */
 static double would_arrive(const struct picture *p, long sent) {
     const struct moment *list = p->m.list;
     int64_t time = list[sent].time + p->m.passage;
@@ -596,7 +602,8 @@ static double would_arrive(const struct picture *p, long sent) {
     return y < after + 8 ? after + 8 : y > before - 8 ? before - 8 : y;
 }
 
-/* The frame that moment `sent` sends, up to moment `ends`; NO_INDEX: it is lost at once, or still on its way. */
+/* The frame that moment `sent` sends, up to moment `ends`; NO_INDEX: it is lost at once, or
+ * still on its way. */
 static void add_arrow(const struct picture *p, struct arrows *all, long sent, long ends) {
     const struct moment *from = &p->m.list[sent];
     struct arrow a = {.row = from->row, .from = from->host, .took = NO_INDEX};
@@ -660,7 +667,7 @@ static void draw_frames(const struct picture *p) {
     free(drawn);
 }
 
-/* ---- ruler, explanations, head and foot ---------------------------------------------------------- */
+/* ---- ruler, explanations, head and foot ---------------------------------------------- */
 
 /* Of a time in ms: as many as are told, and as there is room for. */
 static int decimals(const struct picture *p, int64_t time) {
