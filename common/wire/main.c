@@ -32,6 +32,7 @@ static const char usage[] =
     "kernel's own\n"
     "  --table 'rto HOST'     below: each round trip that HOST measures, and its timeout\n"
     "  --record F             write it all down as a capture, which ladder draws again\n"
+    "  --svg F                draw the ladder as a picture\n"
     "  --rto-svg F, --sequence-svg F   pictures: round trips and timeout; sequence "
     "numbers\n"
     "  --timeout T            longest time without an event; 10s unless given\n"
