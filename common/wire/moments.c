@@ -8,7 +8,7 @@
 
 /* A recording may claim any times: so that none overflows when two are added. */
 static int64_t sane(int64_t ns) {
-    const int64_t most = (int64_t)1 << 60; /* 36 years */
+    const int64_t most = (int64_t)1 << 58; /* 9 years */
     return ns > most ? most : ns < -most ? -most : ns;
 }
 
