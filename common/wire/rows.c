@@ -8,6 +8,7 @@
 void rows_init(struct rows *rows, int all) {
     memset(rows, 0, sizeof *rows);
     rows->all = all;
+    rows->touched = NO_INDEX;
     for (int i = 0; i < TRACKS; i++)
         rows->tracks[i].frame = NO_INDEX;
 }
@@ -213,6 +214,7 @@ static void call_returned(struct rows *rows, const struct log *log, const struct
     row->lanes[e->host].kind = LANE_CALL;
     call_text(&row->lanes[e->host], e);
     add_note(row, e);
+    rows->touched = row - rows->rows;
 }
 
 static void printed(struct rows *rows, const struct event *e) {
@@ -247,6 +249,8 @@ void rows_feed(struct rows *rows, const struct log *log) {
         const struct event *e = &log->events[rows->fed];
         if (!is_shown(rows, log, e))
             continue;
+        rows->shown++;
+        rows->touched = NO_INDEX;
         switch (e->kind) {
         case EV_SEND: frame_sent(rows, log, e); break;
         case EV_ARRIVE:
@@ -257,6 +261,8 @@ void rows_feed(struct rows *rows, const struct log *log) {
         case EV_PRINTS:
         case EV_EXIT: printed(rows, e); break;
         }
+        if (rows->touched == NO_INDEX)
+            rows->touched = rows->count - 1;
     }
 }
 

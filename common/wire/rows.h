@@ -61,7 +61,9 @@ struct track {
 struct rows {
     struct row *rows;
     long count, room;
-    long fed; /* events taken so far */
+    long fed;     /* events taken so far */
+    long shown;   /* of those, how many are to be seen */
+    long touched; /* the row that the last of these began or changed, or NO_INDEX */
     struct track tracks[TRACKS];
     int all;                /* show ARP, output and minor calls as well */
     long open_calls[64][2]; /* EV_CALL index and its row, of calls not yet returned */

@@ -34,7 +34,7 @@ static const char *const glyphs[GLYPHS][2] = {
 struct cell {
     const char *glyph; /* one column wide, or NULL for letter */
     char letter;
-    unsigned char paint;
+    unsigned char paint, lit;
 };
 
 struct line {
@@ -46,7 +46,7 @@ struct line {
 
 static void line_clear(struct line *line) {
     for (int i = 0; i < MOST_COLUMNS; i++)
-        line->cells[i] = (struct cell){NULL, ' ', PLAIN};
+        line->cells[i] = (struct cell){.letter = ' '};
     line->used = 0;
 }
 
@@ -54,8 +54,8 @@ static void put_glyph(const struct term *term, struct line *line, int column,
                       enum glyph glyph, enum paint paint) {
     if (column < 0 || column >= MOST_COLUMNS)
         return;
-    line->cells[column] =
-        (struct cell){glyphs[glyph][term->ascii ? 1 : 0], 0, (unsigned char)paint};
+    line->cells[column] = (struct cell){.glyph = glyphs[glyph][term->ascii ? 1 : 0],
+                                        .paint = (unsigned char)paint};
     if (column >= line->used)
         line->used = column + 1;
 }
@@ -65,38 +65,65 @@ static void put_text(struct line *line, int column, const char *text, enum paint
         if (column < 0)
             continue;
         unsigned char c = (unsigned char)*text;
-        line->cells[column] =
-            (struct cell){NULL, c < 32 || c > 126 ? '?' : *text, (unsigned char)paint};
+        line->cells[column] = (struct cell){.letter = c < 32 || c > 126 ? '?' : *text,
+                                            .paint = (unsigned char)paint};
         if (column >= line->used)
             line->used = column + 1;
     }
 }
 
+/* From the first to the last column in a..b that is not blank. */
+static void light(struct line *line, int a, int b) {
+    while (a <= b && line->cells[a].glyph == NULL && line->cells[a].letter == ' ')
+        a++;
+    while (a <= b && line->cells[b].glyph == NULL && line->cells[b].letter == ' ')
+        b--;
+    for (; a <= b; a++)
+        line->cells[a].lit = 1;
+}
+
 static void print_line(const struct term *term, const struct line *line) {
+    char text[MOST_COLUMNS * 24 + 24]; /* a cell: two codes and a glyph of three bytes */
+    size_t used = 0;
     int end = line->used;
-    enum paint now = PLAIN;
+    struct cell now = {.paint = PLAIN};
     while (end > 0 && line->cells[end - 1].glyph == NULL &&
            line->cells[end - 1].letter == ' ')
         end--;
     for (int i = 0; i < end; i++) {
         const struct cell *c = &line->cells[i];
-        if (term->colour && c->paint != now) {
-            fprintf(term->out, "\033[0m%s", paint_codes[c->paint]);
-            now = (enum paint)c->paint;
+        if (c->lit != now.lit || (term->colour && c->paint != now.paint)) {
+            used += (size_t)sprintf(text + used, "\033[0m%s%s", c->lit ? "\033[7m" : "",
+                                    term->colour ? paint_codes[c->paint] : "");
+            now = *c;
         }
         if (c->glyph)
-            fputs(c->glyph, term->out);
+            used += (size_t)sprintf(text + used, "%s", c->glyph);
         else
-            fputc(c->letter, term->out);
+            text[used++] = c->letter;
     }
-    if (now != PLAIN)
-        fputs("\033[0m", term->out);
-    fputc('\n', term->out);
+    if (now.lit || now.paint != PLAIN)
+        used += (size_t)sprintf(text + used, "\033[0m");
+    text[used] = '\0';
+    if (term->take)
+        term->take(term->ear, text);
+    else
+        fprintf(term->out, "%s\n", text);
 }
 
 /* ---- layout -------------------------------------------------------------------------------------- */
 
 /* Columns: time, the client's lane, a bar, the cable, a bar, the server's lane; explanations beside. */
+static void lay_out(struct term *term) {
+    int room = term->columns - TIME_COLUMNS - 2 - (term->beside ? term->beside + 2 : 0);
+    term->lane = (room - LEAST_CABLE) / 2;
+    if (term->lane > 30)
+        term->lane = 30;
+    term->cable = room - 2 * term->lane;
+    if (term->cable > 50)
+        term->cable = 50;
+}
+
 void term_init(struct term *term, FILE *out, int columns, int ascii, int colour) {
     memset(term, 0, sizeof *term);
     term->out = out;
@@ -108,14 +135,15 @@ void term_init(struct term *term, FILE *out, int columns, int ascii, int colour)
     term->beside = term->columns >= 120 ? term->columns - 84 : 0;
     if (term->beside > 60)
         term->beside = 60;
-    int room = term->columns - TIME_COLUMNS - 2 - (term->beside ? term->beside + 2 : 0);
-    term->lane = (room - LEAST_CABLE) / 2;
-    if (term->lane > 30)
-        term->lane = 30;
-    term->cable = room - 2 * term->lane;
-    if (term->cable > 50)
-        term->cable = 50;
+    lay_out(term);
+    term->lit = NO_INDEX;
     term->zero = -1;
+}
+
+void term_without_notes(struct term *term) {
+    term->beside = 0;
+    term->silent = 1;
+    lay_out(term);
 }
 
 static int left_bar(const struct term *term) {
@@ -398,6 +426,19 @@ static void put_frame(struct term *term, struct line *line, const struct row *ro
     }
 }
 
+/* The part of the row that the current event is drawn in stands out. */
+static void light_part(const struct term *term, struct line *line) {
+    int left = left_bar(term), right = right_bar(term);
+    if (term->lit != term->drawn)
+        return;
+    if (term->lit_part == CLIENT)
+        light(line, TIME_COLUMNS, left);
+    else if (term->lit_part == SERVER)
+        light(line, right, line->used - 1);
+    else
+        light(line, left + 1, right - 1);
+}
+
 static void draw_row(struct term *term, const struct row *row, const struct log *log) {
     struct line line;
     char time[24], rest[HOSTS][LANE_TEXT] = {"", ""};
@@ -410,6 +451,7 @@ static void draw_row(struct term *term, const struct row *row, const struct log 
     put_frame(term, &line, row, log);
     for (int host = 0; host < HOSTS; host++)
         put_lane(term, &line, row, host, rest[host]);
+    light_part(term, &line);
     note_beside(term, &line);
     print_line(term, &line);
     if (rest[CLIENT][0] || rest[SERVER][0]) {
@@ -444,7 +486,7 @@ void term_rows(struct term *term, const struct rows *rows, const struct log *log
     for (; term->drawn < end; term->drawn++) {
         const struct row *row = &rows->rows[term->drawn];
         int texts = 0;
-        for (int i = 0; i < row->note_count; i++)
+        for (int i = 0; !term->silent && i < row->note_count; i++)
             texts += scene->expectations[row->notes[i]].text != NULL;
         if (texts && term->beside) {
             flush_notes(term, row);
@@ -459,7 +501,8 @@ void term_rows(struct term *term, const struct rows *rows, const struct log *log
                 wrap(scene->expectations[row->notes[i]].text,
                      term->columns - TIME_COLUMNS - 4, print_note_below, term);
     }
-    fflush(term->out);
+    if (term->out)
+        fflush(term->out);
 }
 
 /* ---- heading and end ----------------------------------------------------------------------------- */
@@ -485,7 +528,12 @@ void term_heading(struct term *term, const struct scene *scene,
         wrap(scene->intro, term->columns, print_plain, term);
     if (line.used)
         fputc('\n', term->out);
+    term_hosts(term, labels);
+    fflush(term->out);
+}
 
+void term_hosts(struct term *term, const char *const labels[HOSTS]) {
+    struct line line;
     line_clear(&line);
     put_text(&line, 5, "ms", DIM);
     put_text(&line, left_bar(term) - (int)strlen("client"), "client", BOLD);
@@ -495,7 +543,6 @@ void term_heading(struct term *term, const struct scene *scene,
     put_text(&line, left_bar(term) - (int)strlen(labels[CLIENT]), labels[CLIENT], DIM);
     put_text(&line, right_bar(term) + 1, labels[SERVER], DIM);
     print_line(term, &line);
-    fflush(term->out);
 }
 
 void term_finish(struct term *term) {
