@@ -72,11 +72,15 @@ static void put_text(struct line *line, int column, const char *text, enum paint
     }
 }
 
-/* From the first to the last column in a..b that is not blank. */
+static int is_ground(const struct cell *c) { /* nothing, or a line that only passes by */
+    return (c->glyph == NULL && c->letter == ' ') || c->paint == DIM;
+}
+
+/* From the first to the last column in a..b in which there is something. */
 static void light(struct line *line, int a, int b) {
-    while (a <= b && line->cells[a].glyph == NULL && line->cells[a].letter == ' ')
+    while (a <= b && is_ground(&line->cells[a]))
         a++;
-    while (a <= b && line->cells[b].glyph == NULL && line->cells[b].letter == ' ')
+    while (a <= b && is_ground(&line->cells[b]))
         b--;
     for (; a <= b; a++)
         line->cells[a].lit = 1;
@@ -534,14 +538,15 @@ void term_heading(struct term *term, const struct scene *scene,
 
 void term_hosts(struct term *term, const char *const labels[HOSTS]) {
     struct line line;
+    enum paint paint = term->silent ? STATE : DIM; /* then they are what changes */
     line_clear(&line);
     put_text(&line, 5, "ms", DIM);
     put_text(&line, left_bar(term) - (int)strlen("client"), "client", BOLD);
     put_text(&line, right_bar(term) + 1, "server", BOLD);
     print_line(term, &line);
     line_clear(&line);
-    put_text(&line, left_bar(term) - (int)strlen(labels[CLIENT]), labels[CLIENT], DIM);
-    put_text(&line, right_bar(term) + 1, labels[SERVER], DIM);
+    put_text(&line, left_bar(term) - (int)strlen(labels[CLIENT]), labels[CLIENT], paint);
+    put_text(&line, right_bar(term) + 1, labels[SERVER], paint);
     print_line(term, &line);
 }
 

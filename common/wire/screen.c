@@ -1,0 +1,303 @@
+/* screen.c - see screen.h. First what both systems share, then POSIX, then Windows. */
+#ifndef _WIN32
+#define _DEFAULT_SOURCE /* SIGWINCH, TIOCGWINSZ */
+#define _DARWIN_C_SOURCE
+#endif
+#include "screen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The other screen, no cursor; and back: colours off, cursor on, the first screen. */
+#define TAKE "\033[?1049h\033[?25l\033[2J"
+#define GIVE "\033[0m\033[?25h\033[?1049l"
+
+void screen_line(int row, const char *text) {
+    /* cleared first: after a line as wide as the terminal, its last column would be cleared too */
+    printf("\033[%d;1H\033[0m\033[2K%s\033[0m", row + 1, text);
+}
+
+void screen_show(void) {
+    fflush(stdout);
+}
+
+#ifndef _WIN32
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { REST_OF_KEY_MS = 50 }; /* the bytes of one key come together */
+
+static struct termios before; /* how the terminal was */
+static volatile sig_atomic_t taken, redraw;
+static sigset_t waiting_mask; /* the signals that are let in while a key is waited for */
+
+/* Only what is safe in a signal handler (signal-safety(7)) is called in these two. */
+static void give(void) {
+    if (!taken)
+        return;
+    taken = 0;
+    ssize_t written = write(1, GIVE, sizeof GIVE - 1);
+    (void)written; /* the terminal may be gone: SIGHUP */
+    tcsetattr(0, TCSANOW, &before);
+}
+
+static void take(void) {
+    struct termios raw = before;
+    /* each key at once and unseen; Ctrl-C and Ctrl-Z stay what they are; Ctrl-S does not stop us */
+    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    raw.c_iflag &= ~(tcflag_t)(IXON | ICRNL);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    tcsetattr(0, TCSANOW, &raw);
+    ssize_t written = write(1, TAKE, sizeof TAKE - 1);
+    (void)written;
+    taken = 1;
+}
+
+/* The terminal is given back, and the signal then does what it would have done. */
+static void on_end(int number) {
+    give();
+    signal(number, SIG_DFL);
+    raise(number); /* it is blocked in here, and takes effect at the return */
+}
+
+static void handle(int number, void (*handler)(int)) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    sigaction(number, &action, NULL);
+}
+
+static void on_stop(int number) {
+    sigset_t just_this, old;
+    int error = errno;
+    give();
+    signal(number, SIG_DFL);
+    raise(number);
+    sigemptyset(&just_this);
+    sigaddset(&just_this, number);
+    sigprocmask(SIG_UNBLOCK, &just_this,
+                &old); /* here it stops, and goes on after SIGCONT */
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    handle(number, on_stop);
+    if (!taken) { /* nobody would have continued it, so the kernel has not stopped it */
+        take();
+        redraw = 1;
+    }
+    errno = error;
+}
+
+static void on_continue(int number) {
+    (void)number;
+    int error = errno;
+    take();
+    redraw = 1;
+    errno = error;
+}
+
+static void on_resize(int number) {
+    (void)number;
+    redraw = 1;
+}
+
+const char *screen_open(void) {
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    static int registered;
+    sigset_t held;
+    if (!isatty(0) || !isatty(1))
+        return "standard input and output must be a terminal";
+    if (tcgetattr(0, &before) < 0)
+        return strerror(errno);
+    /* These three come only while a key is waited for, so that none is missed or comes amid a line. */
+    sigemptyset(&held);
+    sigaddset(&held, SIGTSTP);
+    sigaddset(&held, SIGCONT);
+    sigaddset(&held, SIGWINCH);
+    sigprocmask(SIG_BLOCK, &held, &waiting_mask);
+    sigdelset(&waiting_mask, SIGTSTP);
+    sigdelset(&waiting_mask, SIGCONT);
+    sigdelset(&waiting_mask, SIGWINCH);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        handle(ends[i], on_end);
+    handle(SIGTSTP, on_stop);
+    handle(SIGCONT, on_continue);
+    handle(SIGWINCH, on_resize);
+    if (!registered && atexit(screen_close) == 0)
+        registered = 1;
+    take();
+    return NULL;
+}
+
+void screen_close(void) {
+    fflush(stdout);
+    give();
+}
+
+void screen_size(int *columns, int *lines) {
+    struct winsize size;
+    int known = ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
+    *columns = known ? size.ws_col : 80;
+    *lines = known ? size.ws_row : 24;
+}
+
+/* One byte of input; -1: none within `ms` (no limit when negative), -2: no more, -3: draw again
+ * (only without a limit). */
+static int next_byte(int ms) {
+    struct timespec limit = {ms / 1000, (long)(ms % 1000) * 1000000};
+    unsigned char byte;
+    for (;;) {
+        fd_set input;
+        FD_ZERO(&input);
+        FD_SET(0, &input);
+        if (redraw && ms < 0) {
+            redraw = 0;
+            return -3;
+        }
+        int ready = pselect(1, &input, NULL, NULL, ms < 0 ? NULL : &limit, &waiting_mask);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready == 0)
+            return -1;
+        ssize_t count = ready < 0 ? -1 : read(0, &byte, 1);
+        if (count < 0 && errno == EINTR)
+            continue;
+        return count == 1 ? byte : -2;
+    }
+}
+
+/* The rest of ESC [ 5 ~ and the like, as ECMA-48 and xterm have it. */
+static int key_of_sequence(void) {
+    int first = 0, c, length = 0;
+    c = next_byte(REST_OF_KEY_MS);
+    if (c != '[' && c != 'O')
+        return KEY_UNKNOWN;
+    while ((c = next_byte(REST_OF_KEY_MS)) >= ' ' && c < '@' && ++length < 16)
+        if (first == 0 && c >= '0' && c <= '9')
+            first = c;
+    switch (c) {
+    case 'A': return KEY_UP;
+    case 'B': return KEY_DOWN;
+    case 'C': return KEY_RIGHT;
+    case 'D': return KEY_LEFT;
+    case 'H': return KEY_HOME;
+    case 'F': return KEY_END;
+    case '~':
+        switch (first) {
+        case '1':
+        case '7': return KEY_HOME;
+        case '4':
+        case '8': return KEY_END;
+        case '5': return KEY_PAGE_UP;
+        case '6': return KEY_PAGE_DOWN;
+        default: return KEY_UNKNOWN;
+        }
+    default: return KEY_UNKNOWN;
+    }
+}
+
+int screen_key(void) {
+    int c = next_byte(-1);
+    if (c == -3)
+        return KEY_RESIZED;
+    if (c < 0)
+        return KEY_GONE;
+    return c == 27 ? key_of_sequence() : c;
+}
+
+#else
+
+#include <windows.h>
+
+#ifndef ENABLE_VIRTUAL_TERMINAL_PROCESSING
+#define ENABLE_VIRTUAL_TERMINAL_PROCESSING 4
+#endif
+
+static HANDLE input, output;
+static DWORD input_before, output_before;
+static UINT codepage_before;
+static volatile LONG taken;
+
+static void give(void) {
+    if (InterlockedExchange(&taken, 0) == 0)
+        return;
+    DWORD written;
+    WriteConsoleA(output, GIVE, sizeof GIVE - 1, &written, NULL);
+    SetConsoleMode(output, output_before);
+    SetConsoleMode(input, input_before);
+    SetConsoleOutputCP(codepage_before);
+}
+
+/* Ctrl-C, Ctrl-Break, the window is closed: in a thread of its own; then the program ends. */
+static BOOL WINAPI on_end(DWORD what) {
+    (void)what;
+    give();
+    return FALSE;
+}
+
+const char *screen_open(void) {
+    static int registered;
+    input = GetStdHandle(STD_INPUT_HANDLE);
+    output = GetStdHandle(STD_OUTPUT_HANDLE);
+    if (!GetConsoleMode(input, &input_before) || !GetConsoleMode(output, &output_before))
+        return "standard input and output must be a console";
+    if (!SetConsoleMode(output, ENABLE_PROCESSED_OUTPUT | ENABLE_WRAP_AT_EOL_OUTPUT |
+                                    ENABLE_VIRTUAL_TERMINAL_PROCESSING))
+        return "this console knows no escape sequences: Windows 10 or newer is needed";
+    SetConsoleMode(input, ENABLE_PROCESSED_INPUT | ENABLE_WINDOW_INPUT);
+    codepage_before = GetConsoleOutputCP();
+    SetConsoleOutputCP(CP_UTF8);
+    SetConsoleCtrlHandler(on_end, TRUE);
+    if (!registered && atexit(screen_close) == 0)
+        registered = 1;
+    InterlockedExchange(&taken, 1);
+    fputs(TAKE, stdout);
+    return NULL;
+}
+
+void screen_close(void) {
+    fflush(stdout);
+    give();
+}
+
+void screen_size(int *columns, int *lines) {
+    CONSOLE_SCREEN_BUFFER_INFO info;
+    int known = GetConsoleScreenBufferInfo(output, &info) != 0;
+    *columns = known ? info.srWindow.Right - info.srWindow.Left + 1 : 80;
+    *lines = known ? info.srWindow.Bottom - info.srWindow.Top + 1 : 24;
+}
+
+int screen_key(void) {
+    INPUT_RECORD record;
+    DWORD count;
+    for (;;) {
+        if (!ReadConsoleInputW(input, &record, 1, &count) || count == 0)
+            return KEY_GONE;
+        if (record.EventType == WINDOW_BUFFER_SIZE_EVENT)
+            return KEY_RESIZED;
+        if (record.EventType != KEY_EVENT || !record.Event.KeyEvent.bKeyDown)
+            continue;
+        switch (record.Event.KeyEvent.wVirtualKeyCode) {
+        case VK_UP: return KEY_UP;
+        case VK_DOWN: return KEY_DOWN;
+        case VK_LEFT: return KEY_LEFT;
+        case VK_RIGHT: return KEY_RIGHT;
+        case VK_HOME: return KEY_HOME;
+        case VK_END: return KEY_END;
+        case VK_PRIOR: return KEY_PAGE_UP;
+        case VK_NEXT: return KEY_PAGE_DOWN;
+        default: break;
+        }
+        WCHAR c = record.Event.KeyEvent.uChar.UnicodeChar;
+        if (c != 0) /* a key such as Shift alone has none */
+            return c < 128 ? (int)c : KEY_UNKNOWN;
+    }
+}
+
+#endif
