@@ -214,7 +214,7 @@ static void call_returned(struct rows *rows, const struct log *log, const struct
     row->lanes[e->host].kind = LANE_CALL;
     call_text(&row->lanes[e->host], e);
     add_note(row, e);
-    rows->touched = row - rows->rows;
+    rows->touched = (long)(row - rows->rows);
 }
 
 static void printed(struct rows *rows, const struct event *e) {

@@ -12,7 +12,7 @@ static const char *const help[] = {
     "k  up  left  backspace      back, one event",
     "PgDn  PgUp                  ten events forward, back",
     "End  G  and  Home  g        to the last event; to the beginning",
-    "n  N                        to the next, the previous event that the scene explains",
+    "n  N                        next, previous event that the scene explains",
     "q                           quit      (any key ends this help)",
 };
 
