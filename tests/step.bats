@@ -115,7 +115,7 @@ is_restored() {
     stepping 80 24
     wait_screen 'A client opens a connection, sends five bytes'
     t send-keys j
-    wait_screen '^ 0.0 ms   server : socket\(\) = 3'
+    wait_screen '^ [0-9.]+ ms   server : socket\(.*\) = 3'
     wait_screen '^ A new socket: a descriptor, and nothing on the cable yet.'
     t send-keys n
     wait_screen 'ms   server = LISTEN'
@@ -204,7 +204,7 @@ is_restored() {
 
 @test "Ctrl-Z gives the terminal back for a while; fg draws the same again" {
     terminal 80 24 "env PS1='ready: ' bash --norc --noprofile -i"
-    wait_screen '^ready: $'
+    wait_screen '^ready:'
     t send-keys "stty -a >'$BATS_TEST_TMPDIR/before'; clear; echo set" Enter
     wait_screen '^set'
     t send-keys "'$LADDER' '$RECORDING' --step" Enter
@@ -219,7 +219,7 @@ is_restored() {
     wait_screen '^ 2 of '
     keys j 3
     t send-keys q
-    wait_screen '^ready: $'
+    wait_screen '^ready:'
     t send-keys "stty -a >'$BATS_TEST_TMPDIR/again'; echo written" Enter
     wait_screen '^written'
     diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/again"

@@ -123,7 +123,7 @@ struct offers {
     const struct view *view;
     const struct event *e; /* the right one */
     long step;
-    struct choice choices[MOST_OFFERS];
+    struct answer choices[MOST_OFFERS];
     int count;
 };
 
@@ -147,7 +147,7 @@ static int is_out(const struct offers *offers, const char *text) {
 static void offer(struct offers *offers, const char *text, const char *why_not) {
     if (offers->count == MOST_OFFERS || is_out(offers, text))
         return;
-    struct choice *choice = &offers->choices[offers->count++];
+    struct answer *choice = &offers->choices[offers->count++];
     snprintf(choice->text, sizeof choice->text, "%s", text);
     snprintf(choice->why_not, sizeof choice->why_not, "%s", why_not);
 }
@@ -367,8 +367,8 @@ static void offer_all(struct offers *offers) {
     }
 }
 
-static void swap(struct choice *a, struct choice *b) {
-    struct choice between = *a;
+static void swap(struct answer *a, struct answer *b) {
+    struct answer between = *a;
     *a = *b;
     *b = between;
 }
@@ -400,7 +400,7 @@ int choices_make(const struct view *view, uint64_t *random, long step,
         explain_phrase(view->log, offers->e, question->choices[0].text, PHRASE);
         question->choices[0].why_not[0] = '\0';
         memcpy(&question->choices[1], offers->choices,
-               (CHOICES - 1) * sizeof(struct choice));
+               (CHOICES - 1) * sizeof(struct answer));
         question->right = 0;
         for (int i = CHOICES - 1; i > 0; i--) {
             int k = (int)choices_random(random, (unsigned)i + 1);

@@ -16,7 +16,7 @@
 
 enum { CHOICES = 4, MAX_QUESTIONS = 15, WHY_NOT = 200 };
 
-struct choice {
+struct answer {
     char text[PHRASE];
     char why_not
         [WHY_NOT]; /* of a wrong one: what it would mean, or when it comes; may be empty */
@@ -25,7 +25,7 @@ struct choice {
 struct question {
     long step;  /* index into view->steps */
     long event; /* index into log->events */
-    struct choice choices[CHOICES];
+    struct answer choices[CHOICES];
     int right;
 };
 

@@ -178,10 +178,13 @@ static void state_reason(const struct log *log, long index, struct words *w) {
     for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++)
         if (moves[i].to == e->state &&
             (moves[i].from == S_NONE || moves[i].from == before)) {
-            say(w, "%s", moves[i].text);
-            return;
+            say(w, "%s ", moves[i].text);
+            break;
         }
-    say(w, "%s: %s.", state_names[e->state], explain_state_meaning(e->state));
+    if (w->used == 0)
+        say(w, "%s: %s. ", state_names[e->state], explain_state_meaning(e->state));
+    if (e->inferred)
+        say(w, "(Inferred from the segments: no kernel has said so.)");
 }
 
 /* ---- segments ------------------------------------------------------------------------------------ */
@@ -209,12 +212,25 @@ static void sent_again_reason(const struct log *log, const struct logged_frame *
         say(w, "The same numbers went out before. ");
 }
 
+static void mark_reason(const struct logged_frame *frame, struct words *w) {
+    static const char *const reasons[MARKS] = {
+        [MARK_RETRANSMISSION] = "These numbers have gone out before. ",
+        [MARK_OUT_OF_ORDER] = "It fills a hole that was left before. ",
+        [MARK_HOLE] = "What should come before it is not in this capture. ",
+        [MARK_DUPLICATE_ACK] =
+            "The same ACK again: something has come, but behind a hole. ",
+    };
+    if (frame->mark > MARK_NONE && frame->mark < MARKS && reasons[frame->mark])
+        say(w, "%s", reasons[frame->mark]);
+}
+
 static void tcp_reason(const struct log *log, const struct logged_frame *frame,
                        struct words *w) {
     const struct frame *f = &frame->f;
     const char *peer = host_names[!frame->from];
     uint32_t data = (uint32_t)f->payload_length;
     sent_again_reason(log, frame, w);
+    mark_reason(frame, w);
     if (f->kinds & KIND_RST) {
         say(w,
             "RST: it knows of no such connection, or breaks this one off. Nothing answers "
@@ -271,7 +287,8 @@ static void arrival_reason(const struct log *log, const struct event *e, struct 
         say(w, "It is gone, and nobody tells either side.");
         return;
     }
-    say(w, "It was %.1f ms on its way.", ms(e->time - frame->sent));
+    if (!log->capture) /* that knows only one time for each */
+        say(w, "It was %.1f ms on its way.", ms(e->time - frame->sent));
     if (e->damaged)
         say(w, " A bit was changed: its checksum is wrong now.");
     if (e->copy)

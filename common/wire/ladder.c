@@ -1,9 +1,12 @@
 /* ladder.c - the command line of the ladder: draws a recording, or a conversation of any
  * capture. */
 #include "peel.h"
+#include "quiz.h"
 #include "recording.h"
 #include "rows.h"
 #include "rtt.h"
+#include "screen.h"
+#include "step.h"
 #include "summary.h"
 #include "svg.h"
 #include "term.h"
@@ -12,6 +15,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #ifdef _WIN32
 #include <windows.h>
@@ -38,6 +42,10 @@ static const char usage[] =
     "  --raw             sequence numbers as they are on the cable\n"
     "  --all             show ARP, program output and minor calls too; list all\n"
     "  --events          print the log of events, in words, in place of the ladder\n"
+    "  --step            forward and back through it by keys (? shows them)\n"
+    "  --quiz            hides the next event and asks which it is; answers also from a "
+    "pipe\n"
+    "  --seed N          of a quiz: the same questions and choices as with N before\n"
     "  --svg F           draw it as a picture, into the file F\n"
     "  --peel N          frame N, layer by layer; --peel list lists their numbers;\n"
     "                    with --svg, a picture of its uppermost header\n"
@@ -47,7 +55,8 @@ static const char usage[] =
     "mistake in the command line.\n";
 
 struct options {
-    int all, ascii, colour, columns, events, raw;
+    int all, ascii, colour, columns, events, raw, step, quiz;
+    long seed; /* 0: none was given */
     struct choice choice;
     const char *svg;
     long peel; /* number of a frame, 0: none, NO_INDEX: list them */
@@ -114,6 +123,13 @@ static int take_options(int argc, char **argv, struct options *o) {
             o->events = 1;
         } else if (strcmp(word, "--raw") == 0) {
             o->raw = 1;
+        } else if (strcmp(word, "--step") == 0) {
+            o->step = 1;
+        } else if (strcmp(word, "--quiz") == 0) {
+            o->quiz = 1;
+        } else if (strcmp(word, "--seed") == 0) {
+            if (read_number(argv[++i], 1000000000, &o->seed) < 0)
+                return mistake("--seed needs a number, 1 to 1000000000", NULL);
         } else if (strcmp(word, "--width") == 0) {
             if (read_number(argv[++i], 100000, &columns) < 0)
                 return mistake("--width needs a number of columns", NULL);
@@ -267,6 +283,18 @@ static int draw_svg(const struct recording *r, const struct options *o,
     return OK;
 }
 
+/* With keys or answers. Returns FAILED when it cannot be done here. */
+static int play_with(const struct recording *r, const struct options *o) {
+    struct view_options view = {.all = o->all, .ascii = o->ascii, .colour = o->colour};
+    uint64_t seed = o->seed ? (uint64_t)o->seed : (uint64_t)time(NULL) % 10000 + 1;
+    const char *trouble =
+        o->step ? step_run(&r->log, &r->scene, &view)
+                : quiz_run(&r->log, &r->scene, &view, seed, screen_is_there());
+    if (trouble)
+        fprintf(stderr, "ladder: --%s: %s\n", o->step ? "step" : "quiz", trouble);
+    return trouble ? FAILED : OK;
+}
+
 /* What was asked for, of the conversation that was read. */
 static int show(const struct recording *r, const struct options *o) {
     const struct logged_frame *frame = o->peel > 0 ? peel_find(&r->log, o->peel) : NULL;
@@ -275,6 +303,8 @@ static int show(const struct recording *r, const struct options *o) {
                 o->file, o->peel);
         return FAILED;
     }
+    if (o->step || o->quiz)
+        return play_with(r, o);
     if (o->svg)
         return draw_svg(r, o, frame);
     if (frame)

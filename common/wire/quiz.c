@@ -44,7 +44,7 @@ static void fill_reason(struct quiz *quiz, struct pane *pane, const struct quest
 
 static void fill_verdict(struct quiz *quiz, struct pane *pane, int number, int answer) {
     const struct question *q = &quiz->questions[number];
-    const struct choice *right = &q->choices[q->right];
+    const struct answer *right = &q->choices[q->right];
     char line[PHRASE + WHY_NOT + 40];
     int good = answer == q->right;
     snprintf(line, sizeof line, "%s %c) %s", good ? "Right:" : "No, it is", 'a' + q->right,

@@ -107,11 +107,15 @@ static void on_resize(int number) {
     redraw = 1;
 }
 
+int screen_is_there(void) {
+    return isatty(0) && isatty(1);
+}
+
 const char *screen_open(void) {
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     static int registered;
     sigset_t held;
-    if (!isatty(0) || !isatty(1))
+    if (!screen_is_there())
         return "standard input and output must be a terminal";
     if (tcgetattr(0, &before) < 0)
         return strerror(errno);
@@ -172,15 +176,30 @@ static int next_byte(int ms) {
     }
 }
 
-/* The rest of ESC [ 5 ~ and the like, as ECMA-48 and xterm have it. */
+/* ESC [ number ~ */
+static int key_of_number(int number) {
+    switch (number) {
+    case 1:
+    case 7: return KEY_HOME;
+    case 4:
+    case 8: return KEY_END;
+    case 5: return KEY_PAGE_UP;
+    case 6: return KEY_PAGE_DOWN;
+    default: return KEY_UNKNOWN;
+    }
+}
+
+/* The rest of ESC [ 5 ~ and the like, as ECMA-48 and xterm have it: numbers between ; and a letter. */
 static int key_of_sequence(void) {
-    int first = 0, c, length = 0;
-    c = next_byte(REST_OF_KEY_MS);
+    int number = 0, first = 1, length = 0;
+    int c = next_byte(REST_OF_KEY_MS);
     if (c != '[' && c != 'O')
         return KEY_UNKNOWN;
-    while ((c = next_byte(REST_OF_KEY_MS)) >= ' ' && c < '@' && ++length < 16)
-        if (first == 0 && c >= '0' && c <= '9')
-            first = c;
+    while ((c = next_byte(REST_OF_KEY_MS)) >= ' ' && c < '@' && ++length < 16) {
+        first = first && c >= '0' && c <= '9';
+        if (first && number < 1000)
+            number = number * 10 + c - '0';
+    }
     switch (c) {
     case 'A': return KEY_UP;
     case 'B': return KEY_DOWN;
@@ -188,16 +207,7 @@ static int key_of_sequence(void) {
     case 'D': return KEY_LEFT;
     case 'H': return KEY_HOME;
     case 'F': return KEY_END;
-    case '~':
-        switch (first) {
-        case '1':
-        case '7': return KEY_HOME;
-        case '4':
-        case '8': return KEY_END;
-        case '5': return KEY_PAGE_UP;
-        case '6': return KEY_PAGE_DOWN;
-        default: return KEY_UNKNOWN;
-        }
+    case '~': return key_of_number(number);
     default: return KEY_UNKNOWN;
     }
 }
@@ -241,12 +251,18 @@ static BOOL WINAPI on_end(DWORD what) {
     return FALSE;
 }
 
+int screen_is_there(void) {
+    DWORD mode;
+    return GetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), &mode) &&
+           GetConsoleMode(GetStdHandle(STD_OUTPUT_HANDLE), &mode);
+}
+
 const char *screen_open(void) {
     static int registered;
     input = GetStdHandle(STD_INPUT_HANDLE);
     output = GetStdHandle(STD_OUTPUT_HANDLE);
     if (!GetConsoleMode(input, &input_before) || !GetConsoleMode(output, &output_before))
-        return "standard input and output must be a console";
+        return "standard input and output must be a terminal";
     if (!SetConsoleMode(output, ENABLE_PROCESSED_OUTPUT | ENABLE_WRAP_AT_EOL_OUTPUT |
                                     ENABLE_VIRTUAL_TERMINAL_PROCESSING))
         return "this console knows no escape sequences: Windows 10 or newer is needed";

@@ -25,6 +25,9 @@ enum screen_key { /* below these: the character itself */
                   KEY_UNKNOWN
 };
 
+/* True when standard input and output are a terminal. */
+int screen_is_there(void);
+
 /* Takes the terminal. Returns NULL, or why it cannot, in words. */
 const char *screen_open(void);
 
