@@ -8,9 +8,11 @@
 enum {
     MOST_CANDIDATES = 2000, /* so much of a long recording is looked at */
     MOST_OFFERS = 24,
-    SOON = 3,       /* steps: what comes so soon after is no wrong answer */
+    SOON = 6,       /* steps: what comes so soon after is no wrong answer */
     SOON_MOST = 12, /* and so many when they come without a pause */
     EXPLAINED = 5,  /* worth of an event that the scene explains */
+    NEAR = 16,      /* steps: what is elsewhere, and could yet be thought to come */
+    NEXT_STATES = 4,
     TRIES = 30
 };
 
@@ -157,8 +159,8 @@ static void offer_event(struct offers *offers, const struct event *e, const char
     offer(offers, explain_phrase(offers->view->log, e, text, sizeof text), why_not);
 }
 
-/* RFC 9293 figure 5: where each state leads. Ends with S_NONE. */
-static const enum state leads_to[STATES][6] = {
+/* RFC 9293 figure 5: where each state leads. S_NONE: no more. */
+static const enum state leads_to[STATES][NEXT_STATES] = {
     [S_NONE] = {LISTEN, SYN_SENT, SYN_RCVD},
     [CLOSED] = {LISTEN, SYN_SENT, SYN_RCVD},
     [LISTEN] = {SYN_RCVD, SYN_SENT, CLOSED, ESTABLISHED},
@@ -176,7 +178,7 @@ static const enum state leads_to[STATES][6] = {
 static void offer_states(struct offers *offers, int host, long connection) {
     long index = offers->view->steps[offers->step];
     enum state now = explain_state(offers->view->log, index, host, connection);
-    for (int i = 0; i < 6 && leads_to[now][i] != S_NONE; i++) {
+    for (int i = 0; i < NEXT_STATES && leads_to[now][i] != S_NONE; i++) {
         char why_not[WHY_NOT];
         struct event e = {.kind = EV_STATE, .host = host, .state = leads_to[now][i]};
         snprintf(why_not, sizeof why_not, "%s: %s.", state_names[e.state],
@@ -324,18 +326,29 @@ static void offer_datagrams(struct offers *offers, const struct logged_frame *fr
     offer(offers, text, "UDP opens no connection.");
 }
 
-/* An event from elsewhere in the recording; nothing when chance finds none. */
+static int can_follow(const struct offers *offers, const struct event *e) {
+    long index = offers->view->steps[offers->step];
+    if (e->kind != EV_STATE)
+        return 1;
+    enum state now = explain_state(offers->view->log, index, e->host,
+                                   e->listener ? NO_INDEX : e->connection);
+    for (int i = 0; i < NEXT_STATES; i++)
+        if (leads_to[now][i] == e->state)
+            return 1;
+    return 0;
+}
+
+/* An event from elsewhere in the recording, not too far away; nothing when chance finds none. */
 static void offer_elsewhere(struct offers *offers, uint64_t *random) {
     const struct view *view = offers->view;
     int before = offers->count;
     for (int i = 0; i < TRIES && offers->count == before; i++) {
         char why_not[WHY_NOT];
-        long step = (long)choices_random(random, (unsigned)view->count);
+        long step = offers->step - NEAR + (long)choices_random(random, 2 * NEAR + 1);
+        if (step < 0 || step >= view->count || worth(view, view->steps[step]) == 0)
+            continue;
         const struct event *e = &view->log->events[view->steps[step]];
-        if (worth(view, view->steps[step]) == 0 ||
-            (e->kind == EV_STATE &&
-             e->state == explain_state(view->log, view->steps[offers->step], e->host,
-                                       e->listener ? NO_INDEX : e->connection)))
+        if (!can_follow(offers, e))
             continue;
         snprintf(why_not, sizeof why_not,
                  step < offers->step ? "That was at %.1f ms."

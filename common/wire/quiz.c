@@ -42,20 +42,23 @@ static void fill_reason(struct quiz *quiz, struct pane *pane, const struct quest
              own ? own : explain_event(view->log, q->event, text, sizeof text));
 }
 
+static void fill_choice(struct quiz *quiz, struct pane *pane, enum pane_paint paint,
+                        const char *verdict, int letter, const struct answer *choice) {
+    char line[PHRASE + 40];
+    snprintf(line, sizeof line, "%s %c) %s", verdict, 'a' + letter, choice->text);
+    pane_add(&quiz->view, pane, paint, line);
+}
+
 static void fill_verdict(struct quiz *quiz, struct pane *pane, int number, int answer) {
     const struct question *q = &quiz->questions[number];
-    const struct answer *right = &q->choices[q->right];
-    char line[PHRASE + WHY_NOT + 40];
     int good = answer == q->right;
-    snprintf(line, sizeof line, "%s %c) %s", good ? "Right:" : "No, it is", 'a' + q->right,
-             right->text);
-    pane_add(&quiz->view, pane, good ? PANE_GOOD : PANE_BAD, line);
-    fill_reason(quiz, pane, q);
-    if (!good && q->choices[answer].why_not[0]) {
-        snprintf(line, sizeof line, "Why not %c? %s", 'a' + answer,
-                 q->choices[answer].why_not);
-        pane_add(&quiz->view, pane, PANE_PLAIN, line);
+    if (!good) {
+        fill_choice(quiz, pane, PANE_BAD, "Not", answer, &q->choices[answer]);
+        pane_add(&quiz->view, pane, PANE_PLAIN, q->choices[answer].why_not);
     }
+    fill_choice(quiz, pane, PANE_GOOD, good ? "Right:" : "It is", q->right,
+                &q->choices[q->right]);
+    fill_reason(quiz, pane, q);
 }
 
 static void keep_score(struct quiz *quiz, int number, int answer) {
@@ -214,6 +217,7 @@ static void ask_in_lines(struct quiz *quiz, uint64_t seed) {
     struct term term;
     struct pane pane;
     struct printed printed = {NULL, 0};
+    int answer = NO_ANSWER;
     const struct view_options *options = quiz->view.options;
     term_init(&term, stdout, 80, options->ascii, 0);
     term_without_notes(&term);
@@ -221,7 +225,7 @@ static void ask_in_lines(struct quiz *quiz, uint64_t seed) {
     printf("A quiz of %d questions. (The same again: --seed %llu)\n\n", quiz->count,
            (unsigned long long)seed);
     term_heading(&term, quiz->view.scene, no_labels);
-    for (int i = 0; i < quiz->count; i++) {
+    for (int i = 0; i < quiz->count && answer != QUIT; i++) {
         const struct question *q = &quiz->questions[i];
         print_rows(quiz, &term, &printed,
                    q->step > 0 ? quiz->view.steps[q->step - 1] + 1 : 0);
@@ -229,15 +233,19 @@ static void ask_in_lines(struct quiz *quiz, uint64_t seed) {
         pane_clear(&pane, 80);
         fill_question(quiz, &pane, i);
         print_pane(&pane);
-        int answer = read_answer();
+        answer = read_answer();
         if (answer == QUIT)
-            break;
+            continue;
         keep_score(quiz, i, answer);
         pane_clear(&pane, 80);
         fill_verdict(quiz, &pane, i, answer);
         print_pane(&pane);
         printf("%d of %d right.\n\n", quiz->right, quiz->asked);
         print_rows(quiz, &term, &printed, q->event + 1);
+    }
+    if (answer != QUIT) {
+        print_rows(quiz, &term, &printed, quiz->view.log->event_count);
+        putchar('\n');
     }
     free(printed.rows);
 }
