@@ -7,25 +7,34 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The other screen, no cursor; and back: colours off, cursor on, the first screen. */
 #define TAKE "\033[?1049h\033[?25l\033[2J"
 #define GIVE "\033[0m\033[?25h\033[?1049l"
 
-void screen_line(int row, const char *text) {
-    /* cleared first: after a line as wide as the terminal, its last column would be cleared too */
-    printf("\033[%d;1H\033[0m\033[2K%s\033[0m", row + 1, text);
-}
+static char
+    *picture; /* what is to be shown: it goes out at once, so that nothing flickers */
+static size_t used, room;
 
-void screen_show(void) {
-    fflush(stdout);
+void screen_line(int row, const char *text) {
+    size_t wanted = used + strlen(text) + 40; /* and the codes around it */
+    if (wanted > room) {
+        char *more = realloc(picture, wanted * 2);
+        if (more == NULL)
+            return;
+        picture = more;
+        room = wanted * 2;
+    }
+    /* cleared first: after a line as wide as the terminal, its last column would be cleared too */
+    used += (size_t)snprintf(picture + used, room - used,
+                             "\033[%d;1H\033[0m\033[2K%s\033[0m", row + 1, text);
 }
 
 #ifndef _WIN32
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <termios.h>
@@ -139,9 +148,17 @@ const char *screen_open(void) {
     return NULL;
 }
 
-void screen_close(void) {
+void screen_show(void) {
+    fwrite(picture, 1, used, stdout);
     fflush(stdout);
+    used = 0;
+}
+
+void screen_close(void) {
     give();
+    free(picture);
+    picture = NULL;
+    used = room = 0;
 }
 
 void screen_size(int *columns, int *lines) {
@@ -231,7 +248,6 @@ int screen_key(void) {
 
 static HANDLE input, output;
 static DWORD input_before, output_before;
-static UINT codepage_before;
 static volatile LONG taken;
 
 static void give(void) {
@@ -241,7 +257,6 @@ static void give(void) {
     WriteConsoleA(output, GIVE, sizeof GIVE - 1, &written, NULL);
     SetConsoleMode(output, output_before);
     SetConsoleMode(input, input_before);
-    SetConsoleOutputCP(codepage_before);
 }
 
 /* Ctrl-C, Ctrl-Break, the window is closed: in a thread of its own; then the program ends. */
@@ -267,19 +282,34 @@ const char *screen_open(void) {
                                     ENABLE_VIRTUAL_TERMINAL_PROCESSING))
         return "this console knows no escape sequences: Windows 10 or newer is needed";
     SetConsoleMode(input, ENABLE_PROCESSED_INPUT | ENABLE_WINDOW_INPUT);
-    codepage_before = GetConsoleOutputCP();
-    SetConsoleOutputCP(CP_UTF8);
     SetConsoleCtrlHandler(on_end, TRUE);
     if (!registered && atexit(screen_close) == 0)
         registered = 1;
     InterlockedExchange(&taken, 1);
-    fputs(TAKE, stdout);
+    DWORD written;
+    WriteConsoleA(output, TAKE, sizeof TAKE - 1, &written, NULL);
     return NULL;
 }
 
+/* As wide characters: a console that gets half of a UTF-8 character shows neither half. */
+void screen_show(void) {
+    enum { PIECE = 8192 }; /* characters that a console surely takes at once */
+    WCHAR *wide = malloc((used + 1) * sizeof *wide);
+    int count =
+        wide ? MultiByteToWideChar(CP_UTF8, 0, picture, (int)used, wide, (int)used) : 0;
+    DWORD written;
+    for (int i = 0; i < count; i += PIECE)
+        WriteConsoleW(output, wide + i, (DWORD)(count - i < PIECE ? count - i : PIECE),
+                      &written, NULL);
+    free(wide);
+    used = 0;
+}
+
 void screen_close(void) {
-    fflush(stdout);
     give();
+    free(picture);
+    picture = NULL;
+    used = room = 0;
 }
 
 void screen_size(int *columns, int *lines) {
