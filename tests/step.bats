@@ -4,16 +4,10 @@
 load helper
 
 LADDER=$BIN/ladder
-DEMO=$ROOT/04-handshake-trace/three-way-handshake.scene
-
-setup_file() {
-    "$NATIVE/wire" --doctor --brief >/dev/null || return 0 # setup says so
-    export RECORDING=$BATS_FILE_TMPDIR/demo.pcapng
-    "$NATIVE/wire" --quiet --record "$RECORDING" "$DEMO" 3>&-
-}
+RECORDING=$ROOT/04-handshake-trace/figures/three-way-handshake.pcapng
 
 setup() {
-    need_wire
+    not_on_windows "tmux is a terminal of POSIX"
     need tmux
     TERMINAL=ladder-$$-$BATS_TEST_NUMBER
 }
