@@ -35,23 +35,30 @@ static int segment_worth(const struct logged_frame *frame) {
         return 0;
     if (frame->again)
         return 4;
-    return frame->f.kinds & (KIND_SYN | KIND_SYNACK | KIND_FIN | KIND_RST) ? 3 : 2;
+    return frame->f.kinds & (KIND_SYN | KIND_SYNACK | KIND_FIN | KIND_RST) ? 3 : 1;
+}
+
+/* Every recording of TCP has the states of the opening: where they are the matter they are explained. */
+static int state_worth(const struct event *e) {
+    if (e->listener && e->state == CLOSED)
+        return 0;
+    return e->state >= LISTEN && e->state <= ESTABLISHED ? 2 : 4;
 }
 
 /* How much the event teaches: 0 for what nobody could know, or everybody knows. */
 static int worth(const struct view *view, long index) {
     const struct event *e = &view->log->events[index];
-    int explained = has_text(view, e) ? EXPLAINED : 0;
+    int explained = has_text(view, e);
     switch (e->kind) {
     case EV_SEND:
-        return explained ? explained : segment_worth(&view->log->frames[e->frame]);
-    case EV_STATE: return explained ? explained : e->listener && e->state == CLOSED ? 0 : 4;
+        return explained ? EXPLAINED : segment_worth(&view->log->frames[e->frame]);
+    case EV_STATE: return explained ? EXPLAINED : state_worth(e);
     case EV_RETURN:
-        return explained                                         ? explained
+        return explained                                         ? EXPLAINED
                : view->log->events[e->call].blocked && !e->minor ? 3
                                                                  : 0;
     case EV_CALL:
-    case EV_ARRIVE: return explained;
+    case EV_ARRIVE: return explained ? EXPLAINED : 0;
     case EV_LOST: /* chance, or the scene's author, decides these */
     case EV_PRINTS:
     case EV_EXIT: break;
@@ -129,6 +136,17 @@ struct offers {
     int count;
 };
 
+/* The same but for "again" at the end: nobody should be asked to tell these apart. */
+static int is_same(const char *a, const char *b) {
+    static const char again[] = " again";
+    size_t la = strlen(a), lb = strlen(b), n = sizeof again - 1;
+    if (la > n && strcmp(a + la - n, again) == 0)
+        la -= n;
+    if (lb > n && strcmp(b + lb - n, again) == 0)
+        lb -= n;
+    return la == lb && memcmp(a, b, la) == 0;
+}
+
 /* True when it is the right one, comes soon after it, or is offered already. */
 static int is_out(const struct offers *offers, const char *text) {
     const struct view *view = offers->view;
@@ -137,11 +155,11 @@ static int is_out(const struct offers *offers, const char *text) {
         const struct event *e = &view->log->events[view->steps[i]];
         if (i > offers->step + SOON && e->round != offers->e->round)
             break;
-        if (strcmp(text, explain_phrase(view->log, e, other, sizeof other)) == 0)
+        if (is_same(text, explain_phrase(view->log, e, other, sizeof other)))
             return 1;
     }
     for (int i = 0; i < offers->count; i++)
-        if (strcmp(text, offers->choices[i].text) == 0)
+        if (is_same(text, offers->choices[i].text))
             return 1;
     return 0;
 }
@@ -203,6 +221,7 @@ static void offer_kind(struct offers *offers, const struct logged_frame *frame,
     other.f.flags = (uint8_t)flags;
     other.f.payload_length = 0;
     other.f.sack_count = 0;
+    other.f.window = 1; /* not 0, which would be shown */
     other.again = 0;
     if (flags & TCP_ACK && !(frame->f.flags & TCP_ACK))
         return; /* there is nothing yet that it could acknowledge */
@@ -236,7 +255,7 @@ static void offer_numbers(struct offers *offers, const struct logged_frame *fram
         offer_segment(offers, &other, why_not);
         other.ack = frame->ack;
     }
-    if (frame->f.kinds & (KIND_SYN | KIND_SYNACK))
+    if (frame->f.kinds & (KIND_SYN | KIND_SYNACK | KIND_RST))
         return; /* any first number would do */
     other.seq = frame->seq + 1;
     snprintf(why_not, sizeof why_not, "seq=%u would leave out number %u.", other.seq,
@@ -247,7 +266,7 @@ static void offer_numbers(struct offers *offers, const struct logged_frame *fram
 /* The same from the other side, with the numbers that it would have. */
 static void offer_other_side(struct offers *offers, const struct logged_frame *frame) {
     struct logged_frame other = *frame;
-    if (!(frame->f.flags & TCP_ACK) || frame->f.kinds & KIND_SYNACK)
+    if (!(frame->f.flags & TCP_ACK) || frame->f.kinds & (KIND_SYNACK | KIND_RST))
         return;
     other.from = !frame->from;
     other.f.sack_count = 0;

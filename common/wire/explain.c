@@ -33,12 +33,15 @@ static struct words words(char *text, size_t size) {
 
 /* "DATA seq=1300 len=100 again": not why it is sent, which the reader is to find. */
 static const char *segment_text(const struct logged_frame *frame, char *text, size_t size) {
+    static const char *const telling[] = {" why=", " mark="};
     log_frame_text(frame, text, size);
-    char *why = strstr(text, " why=");
-    if (why)
-        *why = '\0';
+    for (size_t i = 0; i < sizeof telling / sizeof telling[0]; i++) {
+        char *word = strstr(text, telling[i]);
+        if (word)
+            *word = '\0';
+    }
     size_t used = strlen(text);
-    if (frame->again)
+    if (frame->again && used < size)
         snprintf(text + used, size - used, " again");
     return text;
 }
