@@ -9,19 +9,22 @@ RECORDING=$ROOT/04-handshake-trace/figures/three-way-handshake.pcapng
 setup() {
     not_on_windows "tmux is a terminal of POSIX"
     need tmux
-    TERMINAL=ladder-$$-$BATS_TEST_NUMBER
+    TERMINALS=0
 }
 
 teardown() {
-    tmux -L "$TERMINAL" kill-server 2>/dev/null || true
+    [ -z "${TERMINAL:-}" ] || tmux -L "$TERMINAL" kill-server 2>/dev/null || true
 }
 
 t() {
     tmux -L "$TERMINAL" "$@" 3>&-
 }
 
-# A terminal of so many columns and lines, in which a command runs.
+# A terminal of so many columns and lines, in which a command runs. Each is a tmux server of its own,
+# for one that is just ending would take a new session down with it.
 terminal() {
+    TERMINALS=$((TERMINALS + 1))
+    TERMINAL=ladder-$$-$BATS_TEST_NUMBER-$TERMINALS
     t -f /dev/null new-session -d -x "$1" -y "$2" "$3"
 }
 
@@ -64,10 +67,15 @@ keys() {
     done
 }
 
+# The cursor is seen, and the terminal shows its first screen.
+has_left_the_screen() {
+    [ "$(t display-message -p '#{cursor_flag}#{alternate_on}')" = 10 ]
+}
+
 is_restored() {
     wait_screen '^done'
     diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
-    [ "$(t display-message -p '#{cursor_flag}#{alternate_on}')" = 10 ]
+    has_left_the_screen
 }
 
 @test "keys lead forward and back, event by event, and to both ends" {
@@ -205,6 +213,7 @@ is_restored() {
     keys j 1 j 2
     t send-keys C-z
     wait_screen 'Stopped'
+    has_left_the_screen
     t send-keys "stty -a >'$BATS_TEST_TMPDIR/after'; echo saved" Enter
     wait_screen '^saved'
     diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
