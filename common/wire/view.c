@@ -62,7 +62,9 @@ void view_seek(struct view *view, long end) {
 
 void pane_clear(struct pane *pane, int columns) {
     pane->count = 0;
-    pane->width = columns - 2 < PANE_WIDTH ? columns - 2 : PANE_WIDTH;
+    pane->width = columns - 2 > PANE_WIDTH ? PANE_WIDTH
+                  : columns - 2 < 40       ? 40
+                                           : columns - 2;
 }
 
 static const char *paint_code(const struct view *view, enum pane_paint paint) {
@@ -86,10 +88,13 @@ static void copy_plain(char *line, const char *code, const char *text, size_t co
 
 void pane_add(struct view *view, struct pane *pane, enum pane_paint paint,
               const char *text) {
+    enum { MOST_INDENT = 8 };
     size_t indent = strspn(text, " "); /* the lines after the first are indented as it is */
-    size_t width = (size_t)pane->width - indent;
     const char *code = paint_code(view, paint);
     text += indent;
+    if (indent > MOST_INDENT)
+        indent = MOST_INDENT;
+    size_t width = (size_t)pane->width - indent;
     while (*text && pane->count < PANE_LINES) {
         size_t length = strlen(text), cut = length;
         if (length > width) {
