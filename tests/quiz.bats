@@ -159,11 +159,14 @@ right_letters() {
     grep -q '^0 of 0 predicted' <<<"$output"
 }
 
-@test "a seed that is none is a mistake in the command line" {
+@test "a seed that is none, and --step besides, are mistakes in the command line" {
     prog ladder
     run "${PROG[@]}" "$RECORDING" --quiz --seed x 3>&-
     [ "$status" -eq 2 ]
     [[ $output == *"--seed needs a number"* ]]
+    run "${PROG[@]}" "$RECORDING" --quiz --step 3>&-
+    [ "$status" -eq 2 ]
+    [[ $output == *"one at a time: --step or --quiz"* ]]
 }
 
 # ---- on a terminal --------------------------------------------------------------------------------

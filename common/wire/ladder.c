@@ -152,6 +152,8 @@ static int take_options(int argc, char **argv, struct options *o) {
             return mistake("no such option:", word);
         }
     }
+    if (o->step && o->quiz)
+        return mistake("one at a time: --step or --quiz", NULL);
     return o->file ? OK : mistake("a recording or a capture is expected", NULL);
 }
 
