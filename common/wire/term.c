@@ -311,7 +311,7 @@ static void payload_text(const struct logged_frame *frame, char text[24]) {
 void term_frame_label(const struct log *log, const struct row *row, int room,
                       char text[EVENT_TEXT]) {
     const struct logged_frame *frame = &log->frames[row->frame];
-    char full[EVENT_TEXT - 40], mark[40] = "", data[24], *ack, *why;
+    char full[EVENT_TEXT - 40], mark[40] = "", data[24], *least, *why;
     if (log->connection_count > 1 && frame->connection > 0)
         snprintf(mark, sizeof mark, " [%ld]", frame->connection + 1);
     strcat(mark, frame_mark(row, frame));
@@ -322,11 +322,11 @@ void term_frame_label(const struct log *log, const struct row *row, int room,
     payload_text(frame, data);
     if ((int)(strlen(full) + strlen(mark) + strlen(data)) <= room)
         strcat(full, data);
-    if ((int)(strlen(full) + strlen(mark)) > room &&
-        (ack = strstr(full, " ack=")) != NULL) {
-        char *end =
-            ack + 1 + strcspn(ack + 1, " "); /* what it acknowledges is the least of it */
-        memmove(ack, end, strlen(end) + 1);
+    /* Too long: of a bare ACK its own number is the least of it, else what it acknowledges. */
+    least = strstr(full, frame->f.kinds == KIND_ACK ? " seq=" : " ack=");
+    if ((int)(strlen(full) + strlen(mark)) > room && least != NULL) {
+        char *end = least + 1 + strcspn(least + 1, " ");
+        memmove(least, end, strlen(end) + 1);
     }
     snprintf(text, EVENT_TEXT, "%s%s", full, mark);
     if (room >= 0 && (int)strlen(text) > room) { /* whole words, if one fits at all */
