@@ -1,6 +1,7 @@
 /* chart.c - see chart.h. A frame with two axes, and lines and marks in it. */
 #include "chart.h"
 #include "rtt.h"
+#include "svg.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,16 +31,6 @@ static double px(const struct axes *a, double x) {
 
 static double py(const struct axes *a, double y) {
     return HEIGHT - BOTTOM - (y - a->y0) / (a->y1 - a->y0) * (HEIGHT - TOP - BOTTOM);
-}
-
-static void put_escaped(FILE *out, const char *text) {
-    for (; *text; text++)
-        switch (*text) {
-        case '<': fputs("&lt;", out); break;
-        case '>': fputs("&gt;", out); break;
-        case '&': fputs("&amp;", out); break;
-        default: fputc(*text, out);
-        }
 }
 
 /* ---- the frame ----------------------------------------------------------------------- */
@@ -85,12 +76,12 @@ static void begin(FILE *out, struct axes *a, const char *title, const char *host
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
             "height=\"%d\" role=\"img\">\n<title>",
             WIDTH, HEIGHT, WIDTH, HEIGHT);
-    put_escaped(out, title);
+    svg_text(out, title);
     fprintf(out, "</title>\n%s", style);
     fprintf(out, "<rect width=\"%d\" height=\"%d\" style=\"fill:var(--paper)\"/>\n", WIDTH,
             HEIGHT);
     fprintf(out, "<text class=\"title\" x=\"14\" y=\"24\">");
-    put_escaped(out, title);
+    svg_text(out, title);
     fprintf(out,
             "</text>\n<text class=\"dim\" x=\"14\" y=\"44\">%s, as seen by the %s</text>\n",
             what, host);
