@@ -60,7 +60,7 @@ static int error_of(socket_t s) {
     return err;
 }
 
-/* No call waits for the ACK of what was sent: so it is asked for every ten milliseconds,
+/* No call waits for the ACK of what was sent: so it is asked for every millisecond,
  * and once in a while whether the kernel has given up. */
 static int wait_until_confirmed(socket_t s, int times) {
     double start = net_seconds();
@@ -73,14 +73,14 @@ static int wait_until_confirmed(socket_t s, int times) {
         if (left != before)
             printf("in buffer: %ld bytes\n", left);
         before = left;
-        int err = round % 100 ? 0 : error_of(s);
+        int err = round % 1000 ? 0 : error_of(s);
         if (err == 0 && net_seconds() - start > ANSWER_LIMIT_MS / 1000.0)
             err = NET_E(TIMEDOUT);
         if (err != 0) {
             net_perror(err, "sender: %ld bytes were never confirmed", left);
             return -1;
         }
-        net_sleep(10);
+        net_sleep(1);
     }
     if (times)
         printf("in buffer: 0 after %.1f ms\n", (net_seconds() - start) * 1000);
