@@ -45,18 +45,6 @@ END
     URL=http://127.0.0.1:$PORT
 }
 
-# Opens the URL in a browser without a window, prints the page as the browser then has it.
-browse() {
-    local name browser=
-    for name in chromium chromium-browser google-chrome; do
-        browser=$(command -v "$name") && break
-    done
-    [ -n "$browser" ] || skip "chromium is not installed"
-    run timeout 60 "$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
-        --disable-background-networking --disable-component-update --disable-sync \
-        --user-data-dir="$BATS_TEST_TMPDIR/browser" --dump-dom "$1" 3>&-
-}
-
 # ---- a socket as a file
 
 # bats has files of its own open, between which ours would be scattered.

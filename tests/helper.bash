@@ -6,6 +6,7 @@
 #   wait_line NAME REGEX  waits until that output has a matching line (30 s at most), prints the line
 #   start_server NAME CMD...   start, then wait for "listening on"; sets PORT and SERVER_PID
 #   wait_exit PID         waits for the end of a started program (30 s at most), returns its status
+#   browse URL            opens it in a browser without a window; $output is the page as it then is
 #   need COMMAND...       skips the test, by name, where a command is absent
 #   need_wire             skips, with the doctor's reason, where no private network can be made
 #
@@ -87,6 +88,17 @@ wait_exit() {
     done
     echo "process $1 has not ended" >&2
     return 124
+}
+
+browse() {
+    local name browser=
+    for name in chromium chromium-browser google-chrome; do
+        browser=$(command -v "$name") && break
+    done
+    [ -n "$browser" ] || skip "chromium is not installed"
+    run timeout 60 "$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
+        --disable-background-networking --disable-component-update --disable-sync \
+        --user-data-dir="$BATS_TEST_TMPDIR/browser" --dump-dom "$1" 3>&-
 }
 
 need() {

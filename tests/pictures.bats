@@ -265,3 +265,12 @@ assert texts.count("1") == 2, texts'
         cmp "$OUT/again.svg" "${figure%.pcapng}.svg"
     done
 }
+
+# Looked at as a reader would: where texts come to stand is known only to who has the font.
+@test "in no figure does a text lie on another, or stick out of its picture" {
+    need python3
+    python3 tests/tools/overlaps.py 0*/figures/*.svg 3>&- >"$OUT/page.html"
+    browse "file://$OUT/page.html"
+    [ "$(grep -c ' measured$' <<<"$output")" -ge 60 ]
+    ! grep -E 'on each other|sticks out' <<<"$output"
+}

@@ -1,6 +1,6 @@
 /* boxes.c - see boxes.h. */
 #include "boxes.h"
-#include "svg.h"
+#include "svgtext.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* chart.c - see chart.h. A frame with two axes, and lines and marks in it. */
 #include "chart.h"
 #include "rtt.h"
-#include "svg.h"
+#include "svgtext.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +109,7 @@ static void legend(FILE *out, double *x, const char *colour, const char *name) {
             "<circle class=\"f%s\" cx=\"%.0f\" cy=\"64\" r=\"4\"/>"
             "<text x=\"%.0f\" y=\"68\">%s</text>\n",
             colour, *x, *x + 9, name);
-    *x += 30 + 6.6 * (double)strlen(name);
+    *x += 30 + svg_width(name) * 13 / 12;
 }
 
 static double ms(const struct axes *a, int64_t time) {

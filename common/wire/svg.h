@@ -27,7 +27,4 @@
 void svg_ladder(FILE *out, const struct rows *rows, const struct log *log,
                 const struct scene *scene, const char *const labels[HOSTS]);
 
-/* Text as it must stand in XML. What is not printable ASCII becomes '?'. */
-void svg_text(FILE *out, const char *text);
-
 #endif
