@@ -76,14 +76,18 @@ static int is_ground(const struct cell *c) { /* nothing, or a line that only pas
     return (c->glyph == NULL && c->letter == ' ') || c->paint == DIM;
 }
 
-/* From the first to the last column in a..b in which there is something. */
+/* From the first to the last column in a..b in which there is something. A gap in it has the colour of
+ * what is before it: lit, it is seen. */
 static void light(struct line *line, int a, int b) {
     while (a <= b && is_ground(&line->cells[a]))
         a++;
     while (a <= b && is_ground(&line->cells[b]))
         b--;
-    for (; a <= b; a++)
-        line->cells[a].lit = 1;
+    for (int i = a; i <= b; i++) {
+        line->cells[i].lit = 1;
+        if (i > a && line->cells[i].glyph == NULL && line->cells[i].letter == ' ')
+            line->cells[i].paint = line->cells[i - 1].paint;
+    }
 }
 
 static void print_line(const struct term *term, const struct line *line) {
