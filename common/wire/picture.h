@@ -18,7 +18,8 @@ enum {
     CLIENT_BAR = 180, /* left edge */
     SERVER_BAR = 434,
     LEADER = 14, /* between bar and text */
-    LANE_WIDTH = 124,
+    LANE_WIDTH = 127,
+    BADGE = 16, /* the number of an explanation, in its circle */
     NOTES = 596,
     NOTE_WIDTH = 182,
     LINE = SVG_LINE,
@@ -32,7 +33,7 @@ enum {
 struct text_at {     /* in the lane of a host, or in the column of explanations */
     long moment;     /* of an explanation: its expectation */
     double y;        /* of its middle */
-    int first, last; /* numbers of the explanations that belong to it; last 0: none */
+    int first, last; /* numbers of the explanations that belong to it; none: last < first */
 };
 
 /* Of an arrow's name: above its line, below, or the first word above and the others below. */

@@ -33,8 +33,8 @@ static int explains(const struct picture *p, const struct moment *at, long expec
 }
 
 static double note_height(const struct picture *p, long expectation) {
-    return LINE *
-               svg_paragraph(NULL, "", "", 0, 0, NOTE_WIDTH, picture_note(p, expectation)) +
+    return LINE * svg_paragraph(NULL, "", "", 0, 0, NOTE_WIDTH, 0,
+                                picture_note(p, expectation)) +
            6;
 }
 
@@ -75,11 +75,11 @@ void picture_lane(const struct picture *p, const struct moment *at,
         strcat(strcat(text, " "), lane->result);
 }
 
-static int lane_lines(const struct picture *p, const struct moment *at) {
+static int lane_lines(const struct picture *p, const struct moment *at, int badges) {
     char text[LANE_TEXT + CALL_RESULT + 20];
     double width;
     picture_lane(p, at, text, &width);
-    return svg_paragraph(NULL, "", "", 0, 0, width, text);
+    return svg_paragraph(NULL, "", "", 0, 0, width, BADGE * badges, text);
 }
 
 /* ---- the axis ------------------------------------------------------------------------ */
@@ -193,7 +193,6 @@ static void place_notes(struct picture *p, const struct moment *at, struct edge 
 
 static void place_moment(struct picture *p, long index, struct edge *e) {
     struct moment *at = &p->m.list[index];
-    int known = (int)p->note_count, lines = lane_lines(p, at);
     at->y = lowest(p, at, index ? at[-1].y + picture_span(p, index) : p->top, e);
     at->cuts = index ? at[-1].cuts + picture_is_cut(p, index) : 0;
     if (picture_is_cut(p, index)) /* below all that belongs to the time before */
@@ -207,10 +206,11 @@ static void place_moment(struct picture *p, long index, struct edge *e) {
         e->arrived[at->host] = at->y;
     if (at->row->lanes[at->host].kind == LANE_STATE)
         e->state[at->host] = at->y;
+    int known = (int)p->note_count;
     place_notes(p, at, e);
-    if (lines || p->note_count > known)
-        place_text(p, index, e, known + 1, p->note_count > known ? (int)p->note_count : 0,
-                   lines ? lines : 1);
+    int badges = (int)p->note_count - known, lines = lane_lines(p, at, badges);
+    if (lines || badges)
+        place_text(p, index, e, known + 1, known + badges, lines ? lines : 1);
 }
 
 void picture_place(struct picture *p) {

@@ -31,7 +31,8 @@ static void draw_text(const struct picture *p, int host, const struct text_at *t
     char text[LANE_TEXT + CALL_RESULT + 20], class[24] = "", classes[40];
     int left = host == CLIENT;
     double bar = left ? CLIENT_BAR : SERVER_BAR + BAR_WIDTH,
-           x = left ? CLIENT_BAR - LEADER : SERVER_BAR + BAR_WIDTH + LEADER, width;
+           x = left ? CLIENT_BAR - LEADER : SERVER_BAR + BAR_WIDTH + LEADER, width,
+           less = BADGE * (t->last - t->first + 1);
     picture_lane(p, at, text, &width);
     fprintf(p->out, "<path class=\"leader\" d=\"M%.0f %.1fL%.0f %.1f\"/>\n", bar, at->y,
             left ? x + 2 : x - 2, t->y);
@@ -42,13 +43,13 @@ static void draw_text(const struct picture *p, int host, const struct text_at *t
              : lane->kind == LANE_WHY ? "again"
                                       : "",
              class);
-    svg_paragraph(p->out, classes, left ? "end" : "start", x, t->y + 4, width, text);
-    text[svg_first_line(text, width)] = '\0';
+    svg_paragraph(p->out, classes, left ? "end" : "start", x, t->y + 4, width, less, text);
+    text[svg_first_line(text, width - less)] = '\0';
     for (int note = t->first; note <= t->last; note++) {
         double off = (text[0] ? svg_width(text) * (class[0] ? 1.06 : 1) + 11 : 6) +
-                     16 * (left ? t->last - note : note - t->first);
+                     BADGE * (left ? t->last - note : note - t->first);
         double at_x = left ? larger(x - off, RULER + 8)
-                           : smaller(x + off, NOTES - 16 * (t->last - note + 1));
+                           : smaller(x + off, NOTES - BADGE * (t->last - note + 1));
         draw_badge(p, at_x, t->y, note);
     }
 }
@@ -177,7 +178,7 @@ static void draw_notes(const struct picture *p) {
     for (long i = 0; i < p->note_count; i++) {
         const struct text_at *note = &p->notes[i];
         draw_badge(p, NOTES, note->y, (int)i + 1);
-        svg_paragraph(p->out, "note", "start", NOTES + 12, note->y + 4, NOTE_WIDTH,
+        svg_paragraph(p->out, "note", "start", NOTES + 12, note->y + 4, NOTE_WIDTH, 0,
                       picture_note(p, note->moment));
     }
 }
@@ -234,7 +235,8 @@ static void draw_head(const struct picture *p, const char *const labels[HOSTS],
     svg_text(p->out, title);
     fprintf(p->out, "</text>\n");
     if (scene && scene->intro)
-        svg_paragraph(p->out, "dim", "start", MARGIN, 46, WIDTH - 2 * MARGIN, scene->intro);
+        svg_paragraph(p->out, "dim", "start", MARGIN, 46, WIDTH - 2 * MARGIN, 0,
+                      scene->intro);
     for (int host = 0; host < HOSTS; host++)
         fprintf(
             p->out,
@@ -266,14 +268,14 @@ static void draw_foot(const struct picture *p) {
     snprintf(text + strlen(text), sizeof text - strlen(text), "%s.%s%s", passage,
              stretched ? " Dots: one instant, spread out." : "",
              cuts ? " Grey: nothing happens, cut out." : "");
-    svg_paragraph(p->out, "foot", "start", MARGIN, p->height - 12, 10000, text);
+    svg_paragraph(p->out, "foot", "start", MARGIN, p->height - 12, 10000, 0, text);
 }
 
 void svg_ladder(FILE *out, const struct rows *rows, const struct log *log,
                 const struct scene *scene, const char *const labels[HOSTS]) {
     struct picture p = {.out = out, .log = log, .scene = scene, .stretch = 1};
     int intro = scene && scene->intro
-                    ? svg_paragraph(NULL, "", "", 0, 0, WIDTH - 2 * MARGIN, scene->intro)
+                    ? svg_paragraph(NULL, "", "", 0, 0, WIDTH - 2 * MARGIN, 0, scene->intro)
                     : 0;
     moments_make(&p.m, rows, log);
     p.top = 46 + LINE * intro + 50;

@@ -56,10 +56,10 @@ size_t svg_first_line(const char *text, double width) {
 }
 
 int svg_paragraph(FILE *out, const char *classes, const char *anchor, double x, double y,
-                  double width, const char *text) {
+                  double width, double less, const char *text) {
     int lines = 0;
     while (*(text += strspn(text, " "))) {
-        size_t length = svg_first_line(text, width);
+        size_t length = svg_first_line(text, lines ? width : width - less);
         char line[256];
         snprintf(line, sizeof line, "%.*s", (int)(length < 255 ? length : 255), text);
         if (out) {

@@ -23,9 +23,9 @@ double svg_width(const char *text);
  * '/' or where it must be. 0 only for no text. */
 size_t svg_first_line(const char *text, double width);
 
-/* Writes `text` in lines that are not wider than `width` px, from y on; `anchor` is "start",
- * "middle" or "end". out may be NULL. Returns how many lines. */
+/* Writes `text` in lines that are not wider than `width` px, the first `less` px narrower, from y
+ * on; `anchor` is "start", "middle" or "end". out may be NULL. Returns how many lines. */
 int svg_paragraph(FILE *out, const char *classes, const char *anchor, double x, double y,
-                  double width, const char *text);
+                  double width, double less, const char *text);
 
 #endif
