@@ -14,7 +14,8 @@
  *                                         read "you sent 8 bytes"
  *                                         end of stream: the other's FIN
  * Look for:  FIN_WAIT_1, FIN_WAIT_2 and TIME_WAIT on this side; after `reset` none of them.
- *            On the wire: four-way-close.scene, half-close.scene, reset-on-close.scene
+ *            On the wire: four-way-close.scene, half-close.scene, data-after-close.scene,
+ *            reset-on-close.scene
  * See also:  peer.c, the end that is closed on.
  */
 #include "../common/net.h"

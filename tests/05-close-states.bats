@@ -273,6 +273,14 @@ TIME_WAIT CLOSED" ]
     never "RST"
 }
 
+@test "data-after-close: the answer gets a RST, and the server's calls all succeed" {
+    played data-after-close
+    [ "$(states_of client)" = "SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSED" ]
+    order "client : exit = 0" "server > DATA" "server : send(4) = 16" "server : close(4) = 0" \
+        "client < DATA" "client = CLOSED" "client > RST seq=1010" "server < RST" "server = CLOSED"
+    never "ECONNRESET"
+}
+
 @test "fin-and-ack-together: three segments, without FIN_WAIT_2" {
     played fin-and-ack-together
     [ "$(states_of client)" = "SYN_SENT ESTABLISHED FIN_WAIT_1 TIME_WAIT" ]

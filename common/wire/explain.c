@@ -208,9 +208,9 @@ static void sent_again_reason(const struct log *log, const struct logged_frame *
     };
     if (frame->why > WHY_NONE && frame->why < WHYS)
         say(w, "%s", reasons[frame->why]);
-    if (frame->again && frame->first != NO_INDEX)
+    if (frame->again && frame->before != NO_INDEX)
         say(w, "The same numbers went out %.1f ms before. ",
-            ms(frame->sent - log->frames[frame->first].sent));
+            ms(frame->sent - log->frames[frame->before].sent));
     else if (frame->again)
         say(w, "The same numbers went out before. ");
 }

@@ -107,17 +107,16 @@ static uint32_t shown(const struct log *log, struct connection *c, int host, uin
     return flow && !log->raw ? seq - flow->first + flow->shown : seq;
 }
 
-/* The frame that first carried the first byte (or SYN, or FIN) of this one, among the latest:
- * so that the time for a long log does not grow with its square. */
-static long first_sending(const struct log *log, const struct logged_frame *again) {
+/* The frame that carried the first byte (or SYN, or FIN) of this one the last time, among the
+ * latest: so that the time for a long log does not grow with its square. */
+static long sending_before(const struct log *log, const struct logged_frame *again) {
     enum { LATEST = 10000 };
     long end = log->frame_count > LATEST ? log->frame_count - LATEST : 0;
     for (long i = log->frame_count - 1; i >= end; i--) {
         const struct logged_frame *frame = &log->frames[i];
         uint32_t length = frame_sequence_length(&frame->f);
-        if (frame->f.protocol == P_TCP && !frame->again &&
-            frame->connection == again->connection && frame->from == again->from &&
-            again->f.seq - frame->f.seq < length)
+        if (frame->f.protocol == P_TCP && frame->connection == again->connection &&
+            frame->from == again->from && again->f.seq - frame->f.seq < length)
             return i;
     }
     return NO_INDEX;
@@ -150,7 +149,7 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
             frame->again = 0;
         flow->answered |= answer;
         frame->probe = length == 0 && f->kinds == KIND_ACK && f->seq + 1 == flow->next;
-        frame->first = frame->again ? first_sending(log, frame) : NO_INDEX;
+        frame->before = frame->again ? sending_before(log, frame) : NO_INDEX;
         if ((int32_t)(end - flow->next) > 0)
             flow->next = end;
     }
@@ -182,7 +181,7 @@ long log_add_captured(struct log *log, int from, int64_t time, int link,
     frame->number = log->frame_count + 1;
     frame->from = from;
     frame->sent = frame->left = time;
-    frame->connection = frame->first = NO_INDEX;
+    frame->connection = frame->before = NO_INDEX;
     frame_decode_as(link, bytes, length, whole, &frame->f);
     if (frame->f.protocol == P_TCP || frame->f.protocol == P_UDP) {
         uint8_t ip[HOSTS][16];

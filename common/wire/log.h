@@ -124,8 +124,8 @@ struct logged_frame {
     enum why why;
     enum mark mark;
     int duplicates; /* MARK_DUPLICATE_ACK: which one it is, from 1 */
-    long
-        first; /* again: index of the frame that first carried its first byte, or NO_INDEX */
+    long before; /* again: index of the frame that carried its first byte the last time, or
+                    NO_INDEX */
 };
 
 /* What a kernel says about one end of a connection (TCP_INFO), as it was read at a moment. */

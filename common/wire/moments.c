@@ -116,7 +116,7 @@ static int64_t usual_passage(const struct log *log, const int64_t *arrived) {
 }
 
 /* What the moment is measured from: for an arrival the frame's sending; for what is sent
- * again without a cause at this host, its first sending; else what this host did last. */
+ * again without a cause at this host, its last sending; else what this host did last. */
 static long cause(const struct moments *m, const struct log *log, long index, long last) {
     const struct moment *at = &m->list[index];
     if (at->row->frame == NO_INDEX)
@@ -124,9 +124,9 @@ static long cause(const struct moments *m, const struct log *log, long index, lo
     const struct logged_frame *frame = &log->frames[at->row->frame];
     if (!at->departs)
         return m->sent[at->row->frame] != NO_INDEX ? m->sent[at->row->frame] : last;
-    if (frame->again && frame->first != NO_INDEX && m->sent[frame->first] != NO_INDEX &&
+    if (frame->again && frame->before != NO_INDEX && m->sent[frame->before] != NO_INDEX &&
         last != NO_INDEX && at->real - m->list[last].real > at_once(m))
-        return m->sent[frame->first];
+        return m->sent[frame->before];
     return last;
 }
 

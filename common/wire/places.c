@@ -45,15 +45,15 @@ static void hide_port(char *text) {
         strcpy(colon, ":...");
 }
 
-/* Why a kernel sent it, and how long after the first time: "RTO after 220 ms". */
+/* Why a kernel sent it, and how long after the last time: "RTO after 220 ms". */
 static void why_text(const struct picture *p, const struct moment *at, char *text) {
     char *after = strstr(text, " after ");
     if (after == NULL || at->row->frame == NO_INDEX)
         return;
     const struct logged_frame *frame = &p->log->frames[at->row->frame];
-    if (frame->first == NO_INDEX)
+    if (frame->before == NO_INDEX)
         return;
-    double ms = (double)round_wait(frame->sent - p->log->frames[frame->first].sent) / 1e6;
+    double ms = (double)round_wait(frame->sent - p->log->frames[frame->before].sent) / 1e6;
     snprintf(after, 30, ms < 1000 ? " after %.6g ms" : " after %.6g s",
              ms < 1000 ? ms : ms / 1e3);
 }

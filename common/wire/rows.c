@@ -60,15 +60,15 @@ static int is_bare(const struct row *row) { /* nothing on the cable yet */
     return row->crossing == NOTHING;
 }
 
-/* Why the kernel sends this by itself, and how long after the first time. */
+/* Why the kernel sends this by itself, and how long after the last time. */
 static void put_why(struct lane *lane, const struct log *log,
                     const struct logged_frame *frame) {
     static const char *const words[WHYS] = {
         "", "RTO", "after the RTO", "fast retransmit", "TLP", "window probe", "keepalive"};
     lane->kind = LANE_WHY;
     snprintf(lane->text, sizeof lane->text, "%s", words[frame->why]);
-    if ((frame->why == WHY_RTO || frame->why == WHY_TLP) && frame->first != NO_INDEX) {
-        double waited = (double)(frame->sent - log->frames[frame->first].sent) / 1e6;
+    if ((frame->why == WHY_RTO || frame->why == WHY_TLP) && frame->before != NO_INDEX) {
+        double waited = (double)(frame->sent - log->frames[frame->before].sent) / 1e6;
         snprintf(lane->text, sizeof lane->text,
                  waited < 999.5 ? "%s after %.0f ms" : "%s after %.1f s", words[frame->why],
                  waited < 999.5 ? waited : waited / 1e3);
