@@ -131,10 +131,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "client: expected HOST PORT [MESSAGE]; see client --help\n");
         return 2;
     }
-    if (strtoul(argv[2], NULL, 10) > 65535) { /* getaddrinfo() would take 70000 for 4464 */
-        fprintf(stderr, "client: port %s: a port is 16 bits, 65535 at most\n", argv[2]);
+    if (!net_is_port("client", argv[2]))
         return 2;
-    }
     int err = net_start();
     if (err != 0) {
         net_perror(err, "client: start");

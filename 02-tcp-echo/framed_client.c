@@ -158,11 +158,8 @@ int main(int argc, char **argv) {
                 "framed_client: expected HOST PORT MESSAGE...; see framed_client --help\n");
         return 2;
     }
-    if (strtoul(argv[2], NULL, 10) > 65535) {
-        fprintf(stderr, "framed_client: port %s: a port is 16 bits, 65535 at most\n",
-                argv[2]);
+    if (!net_is_port("framed_client", argv[2]))
         return 2;
-    }
 
     unsigned char stream[STREAM_LIMIT];
     size_t used = 0;

@@ -92,10 +92,8 @@ int main(int argc, char **argv) {
     }
     const char *host = argc == 3 ? argv[1] : "127.0.0.1";
     const char *port = argc == 3 ? argv[2] : "7000";
-    if (strtoul(port, NULL, 10) > 65535) { /* getaddrinfo() would take 70000 for 4464 */
-        fprintf(stderr, "server: port %s: a port is 16 bits, 65535 at most\n", port);
+    if (!net_is_port("server", port))
         return 2;
-    }
 
     int err = net_start();
     if (err != 0) {

@@ -8,9 +8,10 @@
  *                                           "hello" (5 bytes) came back, RTT 0.093 ms
  *            ./client 127.0.0.1 9 hello     where no one listens: ECONNREFUSED
  * Look for:  what TCP does in the kernel is the program's own work here: the timer, sending
- *            again, giving up, and knowing which answer belongs to which question.
+ *            again, giving up. Which answer belongs to which question it cannot know for sure:
+ *            DELIBERATE: two messages with the same text are the same to it.
  *            On the wire: lost.scene, duplicated.scene
- * See also:  server.c; ../06-retransmit/arq_sender.c, which does it all for a whole file.
+ * See also:  server.c; ../06-retransmit/arq_sender.c, which gives each message a number.
  */
 #include "../common/net.h"
 #include <stdlib.h>
@@ -38,9 +39,10 @@ static enum outcome await_echo(socket_t s, const char *peer, const char *message
     static char reply[LARGEST];
     size_t length = strlen(message);
     for (;;) {
-        int left_ms = (int)((deadline - net_seconds()) * 1000);
-        if (left_ms <= 0)
+        double left = (deadline - net_seconds()) * 1000;
+        if (left <= 0)
             return NO_ANSWER;
+        int left_ms = (int)left + 1; /* rounded up: 0 would mean "without a limit" */
         /* Without a limit a lost datagram would hang us for ever: nobody reports a loss. */
         if (net_timeout(s, SO_RCVTIMEO, left_ms) < 0)
             return explain(net_error(), peer);
@@ -140,6 +142,13 @@ int main(int argc, char **argv) {
     char **messages = argc - i > 2 ? argv + i + 2 : empty;
     int wanted = argc - i > 2 ? argc - i - 2 : 1;
 
+    if (*port == '\0' ||
+        strtoul(port, NULL, 10) > 65535) { /* getaddrinfo() would take 70000 for 4464 */
+        fprintf(stderr, "client: port %s: a port is 16 bits, 65535 at most\n", port);
+        return 2;
+    }
+    if (!net_is_port("client", port))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "client: start");

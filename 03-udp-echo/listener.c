@@ -106,6 +106,8 @@ int main(int argc, char **argv) {
     const char *host = i < argc ? argv[i] : "127.0.0.1";
     const char *port = i < argc ? argv[i + 1] : "7000";
 
+    if (!net_is_port("listener", port))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "listener: start");

@@ -76,6 +76,8 @@ int main(int argc, char **argv) {
     const char *host = argc == 3 ? argv[1] : "127.0.0.1";
     const char *port = argc == 3 ? argv[2] : "7000";
 
+    if (!net_is_port("server", port))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "server: start");

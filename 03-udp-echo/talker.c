@@ -22,6 +22,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "talker: expected HOST PORT MESSAGE...; see talker --help\n");
         return 2;
     }
+    if (!net_is_port("talker", argv[2]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "talker: start");

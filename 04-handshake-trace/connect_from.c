@@ -107,6 +107,8 @@ int main(int argc, char **argv) {
                         "connect_from --help\n");
         return 2;
     }
+    if (!net_is_port("connect_from", argv[1]) || !net_is_port("connect_from", argv[3]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "connect_from: start");

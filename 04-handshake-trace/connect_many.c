@@ -68,6 +68,8 @@ int main(int argc, char **argv) {
             MOST);
         return 2;
     }
+    if (!net_is_port("connect_many", argv[2]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "connect_many: start");

@@ -138,6 +138,8 @@ int main(int argc, char **argv) {
     } else if (argc != 3) {
         return usage_error("expected HOST PORT [--timeout MS]");
     }
+    if (!net_is_port("connect_result", argv[2]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "connect_result: start");

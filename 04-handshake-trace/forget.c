@@ -88,6 +88,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "forget: expected OWNPORT HOST PORT [again]; see forget --help\n");
         return 2;
     }
+    if (!net_is_port("forget", argv[3]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "forget: start");

@@ -77,6 +77,8 @@ int main(int argc, char **argv) {
                         "late_accept --help\n");
         return 2;
     }
+    if (!net_is_port("late_accept", argv[2]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "late_accept: start");

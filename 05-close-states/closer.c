@@ -152,6 +152,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "closer: HOW is close, half, reset or wait, not %s\n", argv[3]);
         return 2;
     }
+    if (!net_is_port("closer", argv[2]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "closer: start");

@@ -42,6 +42,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "give_up: expected OWN_PORT HOST PORT; see give_up --help\n");
         return 2;
     }
+    if (!net_is_port("give_up", argv[3]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "give_up: start");

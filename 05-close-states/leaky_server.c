@@ -147,6 +147,8 @@ int main(int argc, char **argv) {
     }
     const char *host = at < argc ? argv[at] : "127.0.0.1";
     const char *port = at < argc ? argv[at + 1] : "7000";
+    if (!net_is_port("leaky_server", port))
+        return 2;
 
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *address;
     int failed = getaddrinfo(host, port, &hints, &address);

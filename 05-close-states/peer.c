@@ -126,6 +126,8 @@ int main(int argc, char **argv) {
                 when);
         return 2;
     }
+    if (!net_is_port("peer", port))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "peer: start");

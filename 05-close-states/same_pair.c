@@ -174,6 +174,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "same_pair: COUNT is a number up to 1000\n");
         return 2;
     }
+    if (!net_is_port("same_pair", argv[3]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "same_pair: start");

@@ -227,6 +227,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "time_wait: expected [--bind] [HOST PORT]; see time_wait --help\n");
         return 2;
     }
+    if (argc == 3 && !net_is_port("time_wait", argv[2]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "time_wait: start");

@@ -407,6 +407,8 @@ int main(int argc, char **argv) {
         return 2;
     }
 
+    if (!net_is_port("arq_receiver", port))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "arq_receiver: start");

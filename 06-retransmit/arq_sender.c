@@ -517,6 +517,8 @@ int main(int argc, char **argv) {
         return 1;
     }
 
+    if (!net_is_port("arq_sender", port))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "arq_sender: start");

@@ -113,6 +113,8 @@ int main(int argc, char **argv) {
                         "keepalive --help\n");
         return 2;
     }
+    if (!net_is_port("keepalive", argv[2]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "keepalive: start");

@@ -311,6 +311,9 @@ int main(int argc, char **argv) {
         return 2;
     int given = argc - i == 4;
 
+    if (given && (!net_is_port("lossy_relay", argv[i + 1]) ||
+                  !net_is_port("lossy_relay", argv[i + 3])))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "lossy_relay: start");

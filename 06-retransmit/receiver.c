@@ -131,6 +131,8 @@ int main(int argc, char **argv) {
                 "receiver: expected [HOST PORT] and options; see receiver --help\n");
         return 2;
     }
+    if (named && !net_is_port("receiver", argv[2]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "receiver: start");

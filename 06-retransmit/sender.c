@@ -213,6 +213,8 @@ int main(int argc, char **argv) {
                         "sender --help\n");
         return 2;
     }
+    if (!net_is_port("sender", argv[2]))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "sender: start");

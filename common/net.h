@@ -13,6 +13,7 @@
  *   net_perror(err, ...)          server: bind 127.0.0.1:7000: Address already in use (EADDRINUSE)
  *   net_nonblocking(s, on)        O_NONBLOCK or FIONBIO
  *   net_timeout(s, option, ms)    SO_RCVTIMEO or SO_SNDTIMEO in milliseconds
+ *   net_is_port(program, text)    0 and a line on stderr for 70000, which getaddrinfo() may take
  *   net_address(...)              an address as text: 127.0.0.1:7000 or [::1]:7000
  *   net_seconds(), net_sleep(ms)  a clock that never jumps; a pause
  */
@@ -49,6 +50,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef _WIN32
@@ -57,9 +59,7 @@ typedef SOCKET socket_t; /* an unsigned handle: never test it with < 0 */
 typedef int io_len;
 #define NET_E(name) WSAE##name
 #define NET_PREFIX  "WSAE"
-#define SHUT_RD     SD_RECEIVE
 #define SHUT_WR     SD_SEND
-#define SHUT_RDWR   SD_BOTH
 
 /* WSAPoll under its POSIX name. After the peer's FIN it may report POLLHUP without POLLIN, and
  * it refuses an empty set (WSAEINVAL); stdin is no socket and cannot be in the set. */
@@ -117,29 +117,22 @@ static inline const char *net_error_lookup(int err, int want_name) {
     // clang-format off
 #define NET_ROW(e, text) case NET_E(e): return want_name ? NET_PREFIX #e : text
     switch (err) {
-        NET_ROW(ACCES, "Permission denied"); NET_ROW(ADDRINUSE, "Address already in use");
-        NET_ROW(ADDRNOTAVAIL, "Cannot assign requested address");
+        NET_ROW(ACCES, "Permission denied"); NET_ROW(DESTADDRREQ, "Destination address required");
+        NET_ROW(ADDRINUSE, "Address already in use"); NET_ROW(NETUNREACH, "Network is unreachable");
+        NET_ROW(ADDRNOTAVAIL, "Cannot assign requested address"); NET_ROW(FAULT, "Bad address");
         NET_ROW(AFNOSUPPORT, "Address family not supported by protocol");
-        NET_ROW(ALREADY, "Operation already in progress"); NET_ROW(BADF, "Bad file descriptor");
+        NET_ROW(ALREADY, "Operation already in progress"); NET_ROW(HOSTUNREACH, "No route to host");
+        NET_ROW(BADF, "Bad file descriptor"); NET_ROW(PROTOTYPE, "Protocol wrong type for socket");
         NET_ROW(CONNABORTED, "Software caused connection abort");
-        NET_ROW(CONNREFUSED, "Connection refused");
-        NET_ROW(CONNRESET, "Connection reset by peer");
-        NET_ROW(DESTADDRREQ, "Destination address required"); NET_ROW(FAULT, "Bad address");
-        NET_ROW(HOSTUNREACH, "No route to host");
-        NET_ROW(INPROGRESS, "Operation now in progress");
-        NET_ROW(INTR, "Interrupted system call"); NET_ROW(INVAL, "Invalid argument");
+        NET_ROW(CONNREFUSED, "Connection refused"); NET_ROW(CONNRESET, "Connection reset by peer");
+        NET_ROW(INPROGRESS, "Operation now in progress"); NET_ROW(TIMEDOUT, "Connection timed out");
+        NET_ROW(INTR, "Interrupted system call"); NET_ROW(PROTONOSUPPORT, "Protocol not supported");
+        NET_ROW(INVAL, "Invalid argument"); NET_ROW(NOTCONN, "Transport endpoint is not connected");
         NET_ROW(ISCONN, "Transport endpoint is already connected");
-        NET_ROW(MFILE, "Too many open files"); NET_ROW(MSGSIZE, "Message too long");
-        NET_ROW(NETDOWN, "Network is down"); NET_ROW(NETUNREACH, "Network is unreachable");
-        NET_ROW(NOBUFS, "No buffer space available");
-        NET_ROW(NOPROTOOPT, "Protocol not available");
-        NET_ROW(NOTCONN, "Transport endpoint is not connected");
-        NET_ROW(NOTSOCK, "Socket operation on non-socket");
-        NET_ROW(OPNOTSUPP, "Operation not supported");
-        NET_ROW(PROTONOSUPPORT, "Protocol not supported");
-        NET_ROW(PROTOTYPE, "Protocol wrong type for socket");
-        NET_ROW(SOCKTNOSUPPORT, "Socket type not supported");
-        NET_ROW(TIMEDOUT, "Connection timed out");
+        NET_ROW(MFILE, "Too many open files"); NET_ROW(SOCKTNOSUPPORT, "Socket type not supported");
+        NET_ROW(MSGSIZE, "Message too long"); NET_ROW(NOTSOCK, "Socket operation on non-socket");
+        NET_ROW(NETDOWN, "Network is down"); NET_ROW(NOPROTOOPT, "Protocol not available");
+        NET_ROW(NOBUFS, "No buffer space available"); NET_ROW(OPNOTSUPP, "Operation not supported");
 #ifdef _WIN32
         NET_ROW(WOULDBLOCK, "Resource temporarily unavailable");
         NET_ROW(SHUTDOWN, "Cannot send after transport endpoint shutdown");
@@ -156,13 +149,11 @@ static inline const char *net_error_lookup(int err, int want_name) {
 
 /* ECONNREFUSED (on Windows WSAECONNREFUSED); "error" for one that is not in the table. */
 static inline const char *net_error_name(int err) {
-    const char *name = net_error_lookup(err, 1);
-    return name ? name : "error";
+    return net_error_lookup(err, 1) ? net_error_lookup(err, 1) : "error";
 }
 
 static inline const char *net_error_text(int err) {
-    const char *text = net_error_lookup(err, 0);
-    return text ? text : strerror(err);
+    return net_error_lookup(err, 0) ? net_error_lookup(err, 0) : strerror(err);
 }
 
 /* One line to stderr: what was being done (as for printf), then the error's text and name. */
@@ -200,12 +191,20 @@ static inline int net_nonblocking(socket_t s, int on) {
  * and with WSAETIMEDOUT on Windows. Returns 0, or -1 with the reason in net_error(). */
 static inline int net_timeout(socket_t s, int option, int ms) {
 #ifdef _WIN32
-    DWORD value =
-        (DWORD)ms; /* a struct timeval is taken without a word, and read as 1 ms */
+    DWORD value = (DWORD)ms; /* a struct timeval is taken without a word, as 1 ms */
 #else
     struct timeval value = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
 #endif
     return setsockopt(s, SOL_SOCKET, option, (const void *)&value, sizeof value);
+}
+
+/* Whether text can be a port: a name, or 16 bits (some getaddrinfo() take 70000 for 4464). If not,
+ * says so on stderr for `program`. */
+static inline int net_is_port(const char *program, const char *text) {
+    if (*text != '\0' && strtoul(text, NULL, 10) <= 65535)
+        return 1;
+    fprintf(stderr, "%s: port %s: a port is 16 bits, 65535 at most\n", program, text);
+    return 0;
 }
 
 enum { NET_ADDRESS_MAX = 80 }; /* [IPv6 with scope]:port and its end mark fit in it */

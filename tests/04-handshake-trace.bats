@@ -416,3 +416,15 @@ hello" ]
     run -2 lesson $LESSON/connect_many 127.0.0.1 7000 501
     run -2 lesson $LESSON/late_accept 127.0.0.1 7000 -1
 }
+
+@test "a port of more than 16 bits is refused, and not cut" {
+    local words
+    for words in "connect_result 127.0.0.1 70000" \
+        "late_accept 127.0.0.1 70000 1" \
+        "connect_many 127.0.0.1 70000 1"; do
+        # shellcheck disable=SC2086 # words
+        run lesson 04-handshake-trace/$words
+        [ "$status" = 2 ]
+        [[ $output = *"port 70000: a port is 16 bits"* ]]
+    done
+}

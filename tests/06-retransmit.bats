@@ -5,7 +5,7 @@ load helper
 bats_require_minimum_version 1.5.0
 
 SLOW='give-up keepalive-dead-peer zero-window rto-adapts'
-QUICK='data-transfer lost-data lost-ack lost-ack-covered karn send-buffer fast-retransmit sack
+QUICK='data-transfer lost-data damaged-data lost-ack lost-ack-covered karn send-buffer fast-retransmit sack
     reordered-not-lost nagle-delayed-ack nagle-off'
 
 # Events go to NAME.events, the ladder with its table to NAME.ladder, the result to NAME.status.
@@ -96,6 +96,12 @@ true_that() {
     in_order 'client > DATA seq=1300' 'server x DATA seq=1300' 'client > DATA seq=1300.* why=RTO' \
         'server < DATA seq=1300' 'server : recv\(4\) = 100' 'client < ACK .*ack=1400'
     true_that "$(time_of 2 'client > DATA seq=1300') - $(time_of 1 'client > DATA seq=1300') > 200"
+    [ "$(count 'server : recv\(4\) = 100')" = 2 ]
+}
+
+@test "damaged-data: it arrives, is not acknowledged, and goes again by the timer" {
+    played damaged-data
+    in_order 'server < DATA seq=1300.* damaged' 'client > DATA seq=1300.* why=RTO' 'server > ACK .*ack=1400'
     [ "$(count 'server : recv\(4\) = 100')" = 2 ]
 }
 
@@ -395,5 +401,19 @@ s, _ = l.accept(); s.close()'
         run lesson 06-retransmit/$program --help
         [ "$status" = 0 ]
         [[ ${lines[0]} == "usage: $program "* ]]
+    done
+}
+
+@test "a port of more than 16 bits is refused, and not cut" {
+    local words
+    for words in "sender 127.0.0.1 70000 10" \
+        "receiver 127.0.0.1 70000" \
+        "keepalive 127.0.0.1 70000 1 1 1" \
+        "arq_sender 127.0.0.1 70000 /dev/null" \
+        "arq_receiver 127.0.0.1 70000"; do
+        # shellcheck disable=SC2086 # words
+        run lesson 06-retransmit/$words
+        [ "$status" = 2 ]
+        [[ $output = *"port 70000: a port is 16 bits"* ]]
     done
 }

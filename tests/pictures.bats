@@ -263,7 +263,17 @@ assert texts.count("1") == 2, texts'
         }
         lesson ladder --svg "$OUT/again.svg" "$figure" 3>&-
         cmp "$OUT/again.svg" "${figure%.pcapng}.svg"
+        # Its explanations are in the recording: it must be made again when they change.
+        explanations "${scene%.pcapng}.scene" >"$OUT/now"
+        explanations "$figure" | diff "$OUT/now" - || {
+            echo "$figure has other explanations than its scene: make figures"
+            return 1
+        }
     done
+}
+
+explanations() { # of a scene or a recording, however its lines are broken
+    LC_ALL=C grep -aoE '^    [ -~]+' "$1" | tr -d ' \n'
 }
 
 # Looked at as a reader would: where texts come to stand is known only to who has the font.

@@ -211,7 +211,6 @@ struct chart {
     int host;
     long connection;
     struct axes a;
-    int scale; /* of the peer's window */
     int window_fits;
 };
 
@@ -226,16 +225,14 @@ static const struct logged_frame *counts(const struct chart *c, const struct eve
     return frame;
 }
 
-static double window_top(const struct chart *c, const struct logged_frame *frame) {
-    int scale = frame->f.flags & TCP_SYN ? 0 : c->scale;
-    return (double)frame->ack + (double)((uint32_t)frame->f.window << scale);
+static double window_top(const struct logged_frame *frame) {
+    return (double)frame->ack + (double)frame->window;
 }
 
 /* The connection, how far the axes must reach, and whether the window's line can be in
  * the picture. */
 static int measure(struct chart *c) {
     double top = 0, low = 1e18, window = 0;
-    int offered[HOSTS] = {-1, -1};
     c->connection = NO_INDEX;
     for (long i = 0; i < c->log->event_count; i++) {
         const struct event *e = &c->log->events[i];
@@ -245,8 +242,6 @@ static int measure(struct chart *c) {
         const struct logged_frame *frame = counts(c, e);
         if (frame == NULL)
             continue;
-        if (frame->f.flags & TCP_SYN)
-            offered[frame->from] = frame->f.window_scale;
         c->a.x1 = larger(c->a.x1, ms(&c->a, e->time));
         if (e->kind == EV_SEND && e->host == c->host) {
             low = frame->seq < low ? frame->seq : low;
@@ -255,11 +250,10 @@ static int measure(struct chart *c) {
     }
     if (top <= low)
         return -1;
-    c->scale = offered[CLIENT] >= 0 && offered[SERVER] >= 0 ? offered[!c->host] : 0;
     for (long i = 0; i < c->log->event_count; i++) {
         const struct logged_frame *frame = counts(c, &c->log->events[i]);
         if (frame && c->log->events[i].kind == EV_ARRIVE && frame->f.flags & TCP_ACK)
-            window = larger(window, window_top(c, frame));
+            window = larger(window, window_top(frame));
     }
     c->window_fits = window > 0 && window - low < 3 * (top - low);
     double reach = c->window_fits ? larger(window, top) : top;
@@ -280,7 +274,7 @@ static void ack_line(FILE *out, const struct chart *c, int window, const char *c
         if (frame == NULL || e->kind != EV_ARRIVE || !(frame->f.flags & TCP_ACK) ||
             frame->f.flags & TCP_RST)
             continue;
-        double value = window ? window_top(c, frame) : frame->ack,
+        double value = window ? window_top(frame) : frame->ack,
                at = px(&c->a, ms(&c->a, e->time));
         if (value < last && !window)
             continue;

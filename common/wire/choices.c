@@ -221,7 +221,7 @@ static void offer_kind(struct offers *offers, const struct logged_frame *frame,
     other.f.flags = (uint8_t)flags;
     other.f.payload_length = 0;
     other.f.sack_count = 0;
-    other.f.window = 1; /* not 0, which would be shown */
+    other.narrow = 0;
     other.again = 0;
     if (flags & TCP_ACK && !(frame->f.flags & TCP_ACK))
         return; /* there is nothing yet that it could acknowledge */

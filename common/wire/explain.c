@@ -262,6 +262,8 @@ static void tcp_reason(const struct log *log, const struct logged_frame *frame,
             frame->sack[0][1] - 1);
     if (f->window == 0)
         say(w, "win=0: it has no room; the %s must stop. ", peer);
+    else if (frame->narrow)
+        say(w, "win=%u: it has room for so many bytes from there on. ", frame->window);
 }
 
 static void frame_reason(const struct log *log, const struct event *e, struct words *w) {

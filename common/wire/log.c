@@ -75,6 +75,7 @@ long log_connection(struct log *log, const uint8_t ip[HOSTS][16],
     memset(c, 0, sizeof *c);
     memcpy(c->ip, ip, sizeof c->ip);
     memcpy(c->port, port, sizeof c->port);
+    c->scale[CLIENT] = c->scale[SERVER] = -1;
     return log->connection_count++;
 }
 
@@ -122,6 +123,23 @@ static long sending_before(const struct log *log, const struct logged_frame *aga
     return NO_INDEX;
 }
 
+/* How many bytes its sender has room for: RFC 9293 section 3.8.6, RFC 7323 section 2. */
+static void tell_window(struct connection *c, struct logged_frame *frame) {
+    enum { FIRST_FLIGHT = 10 * 1460 }; /* RFC 6928 */
+    const struct frame *f = &frame->f;
+    int from = frame->from, syn = (f->flags & TCP_SYN) != 0;
+    if (syn) {
+        c->scale[from] = f->window_scale;
+        c->syn_seen[from] = 1;
+    }
+    frame->window = f->window;
+    if (!syn && c->scale[from] >= 0 && c->scale[!from] >= 0)
+        frame->window <<= c->scale[from];
+    int known = syn || (c->syn_seen[CLIENT] && c->syn_seen[SERVER]);
+    frame->narrow = !(f->flags & TCP_RST) &&
+                    (frame->window == 0 || (known && frame->window < FIRST_FLIGHT));
+}
+
 static void number_segment(struct log *log, struct logged_frame *frame) {
     struct connection *c = &log->connections[frame->connection];
     const struct frame *f = &frame->f;
@@ -153,6 +171,7 @@ static void number_segment(struct log *log, struct logged_frame *frame) {
         if ((int32_t)(end - flow->next) > 0)
             flow->next = end;
     }
+    tell_window(c, frame);
     frame->seq = shown(log, c, from, f->seq);
     frame->ack = f->flags & TCP_ACK ? shown(log, c, !from, f->ack) : 0;
     for (int i = 0; i < f->sack_count; i++)
@@ -259,8 +278,8 @@ const char *log_frame_text(const struct logged_frame *frame, char *text, size_t 
             snprintf(ack, sizeof ack, " ack=%u", frame->ack);
         if (f->payload_length > 0)
             snprintf(length, sizeof length, " len=%zu", f->payload_length);
-        if (f->window == 0 && !(f->flags & TCP_RST))
-            snprintf(window, sizeof window, " win=0");
+        if (frame->narrow)
+            snprintf(window, sizeof window, " win=%u", frame->window);
         for (int i = 0; i < f->sack_count; i++)
             snprintf(sack + strlen(sack), sizeof sack - strlen(sack), "%s%u-%u",
                      i ? "," : " sack=", frame->sack[i][0], frame->sack[i][1]);

@@ -118,9 +118,12 @@ struct logged_frame {
     long connection;     /* index into log.connections, or NO_INDEX */
     uint32_t seq, ack;   /* as shown */
     uint32_t sack[4][2]; /* as shown */
-    int again; /* 1 when all its sequence numbers were sent before: a retransmission */
-    int held;  /* 1 when a rule of the scene holds it back: it never arrives at once */
-    int probe; /* 1 when it is empty and its number is the one before the next: a probe */
+    uint32_t window;     /* bytes: scaled, if both SYNs were seen to offer that */
+    int narrow; /* 1 when the window is what limits the peer, and is to be told: less than
+                            the congestion window begins with */
+    int again;  /* 1 when all its sequence numbers were sent before: a retransmission */
+    int held;   /* 1 when a rule of the scene holds it back: it never arrives at once */
+    int probe;  /* 1 when it is empty and its number is the one before the next: a probe */
     enum why why;
     enum mark mark;
     int duplicates; /* MARK_DUPLICATE_ACK: which one it is, from 1 */
@@ -156,6 +159,8 @@ struct connection {
     uint8_t ip[HOSTS][16]; /* IPv4: the first 4, then zeros */
     uint16_t port[HOSTS];
     struct flow flows[HOSTS][FLOWS];
+    int scale[HOSTS]; /* of its windows, as its SYN offered; -1: not */
+    int syn_seen[HOSTS];
     int flow_count[HOSTS];
     int flows_begun[HOSTS]; /* those forgotten since counted too */
 };

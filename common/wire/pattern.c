@@ -222,7 +222,7 @@ static int fits_numbers(const struct pattern *p, const struct logged_frame *fram
     return (!p->has_seq || frame->seq == p->seq) &&
            (!p->has_ack || (frame->f.flags & TCP_ACK && frame->ack == p->ack)) &&
            (!p->has_length || frame->f.payload_length == p->length) &&
-           (!p->has_window || frame->f.window == p->window) &&
+           (!p->has_window || frame->window == p->window) &&
            (p->why == WHY_NONE || frame->why == p->why);
 }
 

@@ -315,7 +315,13 @@ static void payload_text(const struct logged_frame *frame, char text[24]) {
 void term_frame_label(const struct log *log, const struct row *row, int room,
                       char text[EVENT_TEXT]) {
     const struct logged_frame *frame = &log->frames[row->frame];
-    char full[EVENT_TEXT - 40], mark[40] = "", data[24], *least, *why;
+    /* What is left out first when it is too long: of a bare ACK its own number, else what it
+     * acknowledges. A mark is never left out: it is what makes this one another one. */
+    static const char *const of_ack[] = {" seq=", " ack=", NULL}, *const of_others[] = {
+                                                                      " ack=", " len=",
+                                                                      " seq=", NULL};
+    const char *const *least = frame->f.kinds == KIND_ACK ? of_ack : of_others;
+    char full[EVENT_TEXT - 40], mark[40] = "", data[24], *why;
     if (log->connection_count > 1 && frame->connection > 0)
         snprintf(mark, sizeof mark, " [%ld]", frame->connection + 1);
     strcat(mark, frame_mark(row, frame));
@@ -326,11 +332,12 @@ void term_frame_label(const struct log *log, const struct row *row, int room,
     payload_text(frame, data);
     if ((int)(strlen(full) + strlen(mark) + strlen(data)) <= room)
         strcat(full, data);
-    /* Too long: of a bare ACK its own number is the least of it, else what it acknowledges. */
-    least = strstr(full, frame->f.kinds == KIND_ACK ? " seq=" : " ack=");
-    if ((int)(strlen(full) + strlen(mark)) > room && least != NULL) {
-        char *end = least + 1 + strcspn(least + 1, " ");
-        memmove(least, end, strlen(end) + 1);
+    for (; *least && (int)(strlen(full) + strlen(mark)) > room; least++) {
+        char *begin = strstr(full, *least);
+        if (begin != NULL) {
+            char *end = begin + 1 + strcspn(begin + 1, " ");
+            memmove(begin, end, strlen(end) + 1);
+        }
     }
     snprintf(text, EVENT_TEXT, "%s%s", full, mark);
     if (room >= 0 && (int)strlen(text) > room) { /* whole words, if one fits at all */
