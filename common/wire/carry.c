@@ -88,8 +88,18 @@ static void put_on_cable(struct stage *s, struct passage *p) {
         s->failure = "too many frames are in flight";
 }
 
+/* What the rules do with the frame, or NULL: then it goes its way, or is asked about. */
+static const char *ruled(const struct fate *fate) {
+    return fate->drop               ? "drops"
+           : fate->held != NO_INDEX ? "holds"
+           : fate->delay            ? "delays"
+           : fate->duplicate        ? "doubles"
+           : fate->corrupt          ? "damages"
+                                    : NULL;
+}
+
 static void launch(struct stage *s, const struct event *e, const struct fate *fate) {
-    const struct logged_frame *frame = &s->log.frames[e->frame];
+    struct logged_frame *frame = &s->log.frames[e->frame];
     int64_t delay = s->scene->latency + fate->delay;
     struct passage p = {.frame = e->frame,
                         .to = !e->host,
@@ -97,14 +107,26 @@ static void launch(struct stage *s, const struct event *e, const struct fate *fa
                         .order = s->cause + delay,
                         .damaged = fate->corrupt,
                         .held = fate->held};
-    s->log.frames[e->frame].held = fate->held != NO_INDEX;
+    frame->held = fate->held != NO_INDEX;
+    if (s->hold.on && ruled(fate))
+        hold_leave(&s->hold, &s->log, e->frame, ruled(fate));
     if (fate->drop || s->cable.unplugged[e->host]) {
         log_frame_event(s, EV_LOST, p.to, &p);
         return;
     }
-    if (frame->f.protocol == P_ARP) { /* not what a scene is about: at once */
+    if (frame->f.protocol == P_ARP &&
+        !(s->hold.on && s->options->all)) { /* not what a scene is about: at once */
         carry_deliver(s, &p);
         s->arp_delivered = 1;
+        return;
+    }
+    if (s->hold.on && !ruled(fate)) {
+        if (hold_is_again(&s->hold, &s->log, e->frame)) {
+            log_frame_event(s, EV_LOST, p.to, &p);
+        } else {
+            frame->held = 1;
+            hold_frame(&s->hold, &p);
+        }
         return;
     }
     put_on_cable(s, &p);
@@ -114,6 +136,25 @@ static void launch(struct stage *s, const struct event *e, const struct fate *fa
         p.order += fate->duplicate_after;
         put_on_cable(s, &p);
     }
+}
+
+void carry_decided(struct stage *s, enum decision decision) {
+    struct passage p = hold_take(&s->hold);
+    int64_t t = stage_now(s);
+    switch (decision) {
+    case WAIT: return;
+    case LOSE: log_frame_event(s, EV_LOST, p.to, &p); return;
+    case LATE:
+        p.due = t + LATE_NS;
+        p.order = (p.order > s->cause ? p.order : s->cause) + LATE_NS;
+        break;
+    case DOUBLE:
+        put_on_cable(s, &p);
+        p.copy = 1;
+        break;
+    case LET_GO: break;
+    }
+    put_on_cable(s, &p);
 }
 
 void carry_event(struct stage *s, long index) {

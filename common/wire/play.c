@@ -24,7 +24,8 @@ enum {
     MAX_STARTS = 8,              /* of one host, by rules */
     IDLE_LOOK_NS = 20 * 1000000, /* states may change by a kernel's timer alone */
     SETTLE_LIMIT_NS =
-        2000 * 1000000, /* a program that never sleeps is waited for so long */
+        2000 * 1000000,              /* a program that never sleeps is waited for so long */
+    AFTER_HANDS_NS = 1000 * 1000000, /* without an event: nothing more comes */
     SERVER_HEAD_START_NS = 1000 * 1000000, /* for a server that is slow to listen */
 };
 
@@ -66,8 +67,8 @@ static int start(struct stage *s, int host) {
             "a rule starts a program again and again; #1 behind its event means once";
         return -1;
     }
-    int input =
-        s->options->inherit_input && host == CLIENT ? dup(0) : open("/dev/null", O_RDONLY);
+    int inherits = s->options->inherit_input && !s->options->hold && host == CLIENT;
+    int input = inherits ? dup(0) : open("/dev/null", O_RDONLY);
     int failed =
         input < 0 || tasks_start(&s->tasks, host, &s->hosts[host],
                                  s->scene->commands[host].words, input, &trouble) < 0;
@@ -129,9 +130,10 @@ static void settle(struct stage *s) {
 
 /* ---- the playing --------------------------------------------------------------------------------- */
 
-/* Waits until a frame comes, a program stops, or `until`. Returns 1 when something came. */
+/* Waits until a frame comes, a program stops, a key is there to be read, or `until`. Returns 1 when
+ * something came from the hosts. */
 static int wait_until(struct stage *s, int64_t until) {
-    struct pollfd fds[HOSTS];
+    struct pollfd fds[HOSTS + 1];
     sigset_t open;
     int64_t left = until - stage_now(s);
     if (left < 0)
@@ -139,8 +141,9 @@ static int wait_until(struct stage *s, int64_t until) {
     struct timespec timeout = {left / 1000000000, left % 1000000000};
     for (int host = 0; host < HOSTS; host++)
         fds[host] = (struct pollfd){.fd = s->hosts[host].cable, .events = POLLIN};
+    fds[HOSTS] = (struct pollfd){.fd = s->hold.listening ? 0 : -1, .events = POLLIN};
     sigemptyset(&open);
-    if (ppoll(fds, HOSTS, &timeout, &open) >= 0)
+    if (ppoll(fds, HOSTS + 1, &timeout, &open) >= 0)
         return fds[CLIENT].revents || fds[SERVER].revents;
     /* A signal; perhaps only the SIGCHLD of a stop that has been dealt with long ago. */
     siginfo_t child = {0};
@@ -181,15 +184,35 @@ static int connections_are_closed(const struct stage *s) {
 static int is_over(const struct stage *s) {
     int leader = s->scene->commands[CLIENT].words[0] ? CLIENT : SERVER;
     if (s->tasks.programs[leader].pid == 0 || tasks_alive(&s->tasks, leader) > 0 ||
-        !cable_is_empty(&s->cable) || !kernels_are_quiet(s))
+        !cable_is_empty(&s->cable) || s->hold.count > 0 || !kernels_are_quiet(s))
         return 0;
-    if (s->scene->expectation_count > 0)
+    /* by hand: what is expected may never come */
+    int waits = !s->hold.by_hand || stage_now(s) - s->last_event < AFTER_HANDS_NS;
+    if (s->scene->expectation_count > 0 && waits)
         return check_complete(&s->check) || tasks_alive(&s->tasks, !leader) == 0;
     return connections_are_closed(s) || tasks_alive(&s->tasks, !leader) == 0;
 }
 
 static int64_t later(int64_t a, int64_t b) {
     return a > b ? a : b;
+}
+
+/* Asks for the frame that has waited longest, unless one on the cable comes before it. Returns 1 when a
+ * key has said what becomes of it. No key is no answer: the hosts go on meanwhile. */
+static int ask(struct stage *s, long next) {
+    if (!s->hold.on)
+        return 0;
+    int is_next = s->hold.count > 0 && (next == NO_INDEX || s->cable.waiting[next].order >
+                                                                s->hold.waiting[0].p.order);
+    if (is_next)
+        show_pause(s);
+    enum decision decision = hold_ask(&s->hold, &s->log, stage_now(s), is_next);
+    if (decision != WAIT)
+        carry_decided(s, decision);
+    while (!s->hold.on && s->hold.count > 0)
+        carry_decided(s, LET_GO);
+    s->waiting_since = stage_now(s); /* a class may look at it as long as it likes */
+    return decision != WAIT || !s->hold.on;
 }
 
 static void step(struct stage *s) {
@@ -203,6 +226,10 @@ static void step(struct stage *s) {
         settle(s);
         return;
     }
+    if (ask(s, next)) {
+        settle(s);
+        return;
+    }
     if (next != NO_INDEX && s->cable.waiting[next].due < until)
         until = s->cable.waiting[next].due;
     int came = wait_until(s, until);
@@ -210,7 +237,7 @@ static void step(struct stage *s) {
         s->cause = later(stage_now(s), s->cause); /* by a timer: a cause of its own */
     show_status(s);
     settle(s);
-    if (stage_now(s) - s->last_event > s->scene->timeout)
+    if (stage_now(s) - later(s->last_event, s->waiting_since) > s->scene->timeout)
         s->failure = "nothing has happened";
 }
 
@@ -229,7 +256,7 @@ static void run(struct stage *s) {
     if (s->scene->commands[CLIENT].words[0] && !is_started_by_rule(s->scene, CLIENT))
         start(s, CLIENT);
     settle(s);
-    while (!interrupted && !s->failure && !is_over(s))
+    while (!interrupted && !s->failure && !s->hold.ended && !is_over(s))
         step(s);
 }
 
@@ -261,8 +288,10 @@ int play(struct scene *scene, const struct play_options *options) {
         s->tasks.now = now;
         s->tasks.call_ended = call_ended;
         s->tasks.ear = s;
+        hold_open(&s->hold, options);
         show_heading(s);
         run(s);
+        hold_close(&s->hold);
         result = show_end(s);
         tasks_end(&s->tasks);
     }

@@ -88,5 +88,6 @@ void stage_close(struct stage *s) {
     rows_free(&s->rows);
     log_free(&s->log);
     free(s->cable.waiting);
+    free(s->hold.waiting);
     free(s->looked);
 }

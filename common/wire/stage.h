@@ -8,6 +8,7 @@
 
 #include "cable.h"
 #include "check.h"
+#include "hold.h"
 #include "host.h"
 #include "play.h"
 #include "rows.h"
@@ -32,6 +33,7 @@ struct stage {
     struct log log;
     struct tasks tasks;
     struct cable cable;
+    struct hold hold;
     struct stamps stamps[HOSTS];
     struct check check;
     struct rows rows;
@@ -42,6 +44,7 @@ struct stage {
     int64_t began;           /* by the monotonic clock */
     int64_t cause; /* order of the event that all is now a consequence of; see cable.h */
     int64_t last_event;
+    int64_t waiting_since; /* a key was waited for until then */
     int64_t
         status_shown; /* time of the last "time passes" line, 0 when none is on the screen */
     long events_printed;
@@ -75,6 +78,9 @@ long watch_host(struct stage *s, int host);
 /* The frame reaches its host, whose kernel has dealt with it at the return. */
 void carry_deliver(struct stage *s, const struct passage *p);
 
+/* Does with the frame that has waited longest what a key has said. */
+void carry_decided(struct stage *s, enum decision decision);
+
 /* What an event of the log leads to. May itself lead to more events. */
 void carry_event(struct stage *s, long index);
 
@@ -84,6 +90,9 @@ void show_heading(struct stage *s);
 
 /* All that is new and final. */
 void show_events(struct stage *s);
+
+/* Explanations that wait for the next rows are shown at once: a key is waited for. */
+void show_pause(struct stage *s);
 
 /* On a terminal, while nothing happens: that time passes, and what for. */
 void show_status(struct stage *s);
