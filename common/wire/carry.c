@@ -83,9 +83,11 @@ static void apply_rule(struct stage *s, long index, struct fate *fate) {
     }
 }
 
+static const char too_many[] = "too many frames are in flight";
+
 static void put_on_cable(struct stage *s, struct passage *p) {
     if (cable_put(&s->cable, p) < 0)
-        s->failure = "too many frames are in flight";
+        s->failure = too_many;
 }
 
 /* What the rules do with the frame, or NULL: then it goes its way, or is asked about. */
@@ -125,7 +127,8 @@ static void launch(struct stage *s, const struct event *e, const struct fate *fa
             log_frame_event(s, EV_LOST, p.to, &p);
         } else {
             frame->held = 1;
-            hold_frame(&s->hold, &p);
+            if (hold_frame(&s->hold, &p) < 0)
+                s->failure = too_many;
         }
         return;
     }

@@ -34,10 +34,13 @@ static const char *const by_why[WHYS] = {"",
 
 /* ---- the frames that wait ------------------------------------------------------------------------ */
 
-void hold_frame(struct hold *hold, const struct passage *p) {
+int hold_frame(struct hold *hold, const struct passage *p) {
+    if (hold->count == MAX_IN_FLIGHT)
+        return -1;
     hold->waiting =
         log_room(hold->waiting, hold->count, &hold->room, sizeof *hold->waiting);
     hold->waiting[hold->count++] = (struct held){.p = *p};
+    return 0;
 }
 
 struct passage hold_take(struct hold *hold) {
@@ -62,11 +65,13 @@ static int is_same(const struct logged_frame *first, const struct logged_frame *
 }
 
 int hold_is_again(struct hold *hold, const struct log *log, long frame) {
-    for (long i = 0; i < hold->count; i++) {
+    const struct logged_frame *later = &log->frames[frame];
+    int may_be = later->again || later->probe || later->f.protocol == P_ARP;
+    for (long i = 0; may_be && i < hold->count; i++) {
         struct held *held = &hold->waiting[i];
-        if (is_same(&log->frames[held->p.frame], &log->frames[frame])) {
+        if (is_same(&log->frames[held->p.frame], later)) {
             held->again++;
-            held->why = log->frames[frame].why;
+            held->why = later->why;
             return 1;
         }
     }

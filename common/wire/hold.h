@@ -45,8 +45,8 @@ void hold_open(struct hold *hold, const struct play_options *options);
 /* Gives them back. May be called twice. */
 void hold_close(struct hold *hold);
 
-/* The frame is to wait. */
-void hold_frame(struct hold *hold, const struct passage *p);
+/* The frame is to wait. Returns 0, or -1 when too many do. */
+int hold_frame(struct hold *hold, const struct passage *p);
 
 /* 1 when the same segment of the same host waits already: it is counted there. */
 int hold_is_again(struct hold *hold, const struct log *log, long frame);

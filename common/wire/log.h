@@ -119,7 +119,7 @@ struct logged_frame {
     uint32_t seq, ack;   /* as shown */
     uint32_t sack[4][2]; /* as shown */
     int again; /* 1 when all its sequence numbers were sent before: a retransmission */
-    int held;  /* 1 when a rule of the scene holds it back: it never arrives at once */
+    int held; /* 1 when a rule of the scene or a key holds it back: it never arrives at once */
     int probe; /* 1 when it is empty and its number is the one before the next: a probe */
     enum why why;
     enum mark mark;

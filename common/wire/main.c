@@ -3,6 +3,7 @@
 #include "doctor.h"
 #include "play.h"
 
+#include <fcntl.h>
 #include <langinfo.h>
 #include <limits.h>
 #include <locale.h>
@@ -207,6 +208,8 @@ int main(int argc, char **argv) {
     if (argc >= 2 && strcmp(argv[1], "--doctor") == 0)
         return doctor(argc == 3 && strcmp(argv[2], "--brief") == 0);
 
+    if (fcntl(0, F_GETFD) < 0)
+        open("/dev/null", O_RDONLY); /* else what is opened next would be taken for input */
     setlocale(LC_CTYPE, "");
     options.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     options.live = isatty(1);

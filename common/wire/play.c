@@ -211,7 +211,8 @@ static int ask(struct stage *s, long next) {
         carry_decided(s, decision);
     while (!s->hold.on && s->hold.count > 0)
         carry_decided(s, LET_GO);
-    s->waiting_since = stage_now(s); /* a class may look at it as long as it likes */
+    if (is_next || s->hold.terminal) /* a class may look at it as long as it likes */
+        s->waited_until = stage_now(s);
     return decision != WAIT || !s->hold.on;
 }
 
@@ -237,7 +238,7 @@ static void step(struct stage *s) {
         s->cause = later(stage_now(s), s->cause); /* by a timer: a cause of its own */
     show_status(s);
     settle(s);
-    if (stage_now(s) - later(s->last_event, s->waiting_since) > s->scene->timeout)
+    if (stage_now(s) - later(s->last_event, s->waited_until) > s->scene->timeout)
         s->failure = "nothing has happened";
 }
 

@@ -44,7 +44,7 @@ struct stage {
     int64_t began;           /* by the monotonic clock */
     int64_t cause; /* order of the event that all is now a consequence of; see cable.h */
     int64_t last_event;
-    int64_t waiting_since; /* a key was waited for until then */
+    int64_t waited_until; /* for a key */
     int64_t
         status_shown; /* time of the last "time passes" line, 0 when none is on the screen */
     long events_printed;
