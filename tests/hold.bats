@@ -293,6 +293,7 @@ is_restored() {
         is_restored
         run ! grep -E 'space: deliver|[?] $' <<<"$(screen)"
         wait_screen '^ended with 0'
+        t kill-server
     done
 }
 

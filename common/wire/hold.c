@@ -273,7 +273,7 @@ enum decision hold_ask(struct hold *hold, const struct log *log, int64_t now, in
     }
     switch (key) { /* only these two mean anything while nothing is asked */
     case 'q': return end(hold);
-    case 'g':
+    case 'g': hold->by_hand = 1; return go_on(hold);
     case KEY_GONE: return go_on(hold);
     default: break;
     }
