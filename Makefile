@@ -29,7 +29,7 @@ ifeq ($(shell uname -s),Linux)
 TOOLS += $(B)/wire
 endif
 WIRE_SOURCES   := $(wildcard common/wire/*.c)
-LINUX_ONLY     := $(patsubst %,common/wire/%.c,calls doctor host main play stamp states tasks)
+LINUX_ONLY     := $(patsubst %,common/wire/%.c,calls carry doctor hold host main play show stage stamp states tasks watch)
 LADDER_SOURCES := $(filter-out $(LINUX_ONLY),$(WIRE_SOURCES))
 WIRE_OBJECTS   := $(patsubst %.c,$(B)/%.o,$(filter-out %/ladder.c,$(WIRE_SOURCES)))
 LADDER_OBJECTS := $(LADDER_SOURCES:%.c=$(B)/%.o)

@@ -10,7 +10,7 @@
 #   need COMMAND...       skips the test, by name, where a command is absent
 #   need_wire             skips, with the doctor's reason, where no private network can be made
 #
-# Everything started is ended, by its pid, in teardown.
+#   end_started           ends all that was started, by its pid; what teardown does, unless a test has its own
 # shellcheck disable=SC2034 # what is set here, the tests use
 
 bats_require_minimum_version 1.5.0
@@ -118,7 +118,7 @@ need_wire() {
     reason=$("$BIN/wire" --doctor --brief) || skip "$reason"
 }
 
-teardown() {
+end_started() {
     local pid alive
     # Only those which still run: the pid of one that has ended may be another program's by now.
     alive=" $(jobs -pr; jobs -ps) "
@@ -128,4 +128,8 @@ teardown() {
         wait "$pid" 2>/dev/null || true
     done
     STARTED=()
+}
+
+teardown() {
+    end_started
 }

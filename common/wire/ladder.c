@@ -237,7 +237,7 @@ static long count_met(const struct log *log) {
     return met;
 }
 
-/* The same lines in the same order as when it was played (play.c). */
+/* The same lines in the same order as when it was played (show.c). */
 static void draw(const struct recording *r, const struct options *o) {
     struct rows rows;
     struct term term;

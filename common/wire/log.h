@@ -119,11 +119,11 @@ struct logged_frame {
     uint32_t seq, ack;   /* as shown */
     uint32_t sack[4][2]; /* as shown */
     uint32_t window;     /* bytes: scaled, if both SYNs were seen to offer that */
-    int narrow; /* 1 when the window is what limits the peer, and is to be told: less than
-                            the congestion window begins with */
-    int again;  /* 1 when all its sequence numbers were sent before: a retransmission */
-    int held;   /* 1 when a rule of the scene holds it back: it never arrives at once */
-    int probe;  /* 1 when it is empty and its number is the one before the next: a probe */
+    int narrow; /* 1 when the window limits the peer: it is less than what a congestion window
+                   begins with, and worth telling */
+    int again; /* 1 when all its sequence numbers were sent before: a retransmission */
+    int held;  /* 1 when a rule or a key holds it back: it never arrives at once */
+    int probe; /* 1 when it is empty and its number is the one before the next: a probe */
     enum why why;
     enum mark mark;
     int duplicates; /* MARK_DUPLICATE_ACK: which one it is, from 1 */

@@ -3,6 +3,7 @@
 #include "doctor.h"
 #include "play.h"
 
+#include <fcntl.h>
 #include <langinfo.h>
 #include <limits.h>
 #include <locale.h>
@@ -31,6 +32,11 @@ static const char usage[] =
     "  --stack NAME           textbook: no timestamps, SACK, scaling ...; modern: the "
     "kernel's own\n"
     "  --table 'rto HOST'     below: each round trip that HOST measures, and its timeout\n"
+    "  --hold                 each frame waits for a key: space deliver, x drop, 2 twice,\n"
+    "                         l 3 s late, g go on without asking, q end. Both kernels go "
+    "on\n"
+    "                         meanwhile; what they send again of it is counted, and lost.\n"
+    "                         What the scene expects is not judged then.\n"
     "  --record F             write it all down as a capture, which ladder draws again\n"
     "  --svg F                draw the ladder as a picture\n"
     "  --rto-svg F, --sequence-svg F   pictures: round trips and timeout; sequence "
@@ -169,6 +175,8 @@ static int take_options(int argc, char **argv, struct scene *scene,
             options->ascii = 1;
         } else if (strcmp(argv[i], "--quiet") == 0) {
             options->quiet = 1;
+        } else if (strcmp(argv[i], "--hold") == 0) {
+            options->hold = 1;
         } else if (strcmp(argv[i], "--events") == 0) {
             options->events = 1;
         } else if (strcmp(argv[i], "--record") == 0 && argv[i + 1]) {
@@ -200,6 +208,8 @@ int main(int argc, char **argv) {
     if (argc >= 2 && strcmp(argv[1], "--doctor") == 0)
         return doctor(argc == 3 && strcmp(argv[2], "--brief") == 0);
 
+    if (fcntl(0, F_GETFD) < 0)
+        open("/dev/null", O_RDONLY); /* else what is opened next would be taken for input */
     setlocale(LC_CTYPE, "");
     options.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     options.live = isatty(1);

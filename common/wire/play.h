@@ -15,6 +15,7 @@ struct play_options {
     int quiet;         /* no ladder: only what failed */
     int events;        /* the log in the grammar's words, in place of the ladder */
     int inherit_input; /* the client reads our standard input */
+    int hold;          /* each frame waits for a key, from standard input (hold.h) */
     const char *svg, *rto_svg, *sequence_svg; /* files to draw into, or NULL */
     const char *record;                       /* pcapng file to write, or NULL */
     int live; /* standard output is a terminal: say that time passes */

@@ -43,6 +43,7 @@ void screen_line(int row, const char *text) {
 enum { REST_OF_KEY_MS = 50 }; /* the bytes of one key come together */
 
 static struct termios before; /* how the terminal was */
+static int whole;             /* the screen is taken too, and not only the keys */
 static volatile sig_atomic_t taken, redraw;
 static sigset_t waiting_mask; /* the signals that are let in while a key is waited for */
 
@@ -51,7 +52,7 @@ static void give(void) {
     if (!taken)
         return;
     taken = 0;
-    ssize_t written = write(1, GIVE, sizeof GIVE - 1);
+    ssize_t written = whole ? write(1, GIVE, sizeof GIVE - 1) : 0;
     (void)written; /* the terminal may be gone: SIGHUP */
     tcsetattr(0, TCSANOW, &before);
 }
@@ -64,7 +65,7 @@ static void take(void) {
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
     tcsetattr(0, TCSANOW, &raw);
-    ssize_t written = write(1, TAKE, sizeof TAKE - 1);
+    ssize_t written = whole ? write(1, TAKE, sizeof TAKE - 1) : 0;
     (void)written;
     taken = 1;
 }
@@ -120,12 +121,13 @@ int screen_is_there(void) {
     return isatty(0) && isatty(1);
 }
 
-const char *screen_open(void) {
+/* Takes the terminal, and the signals that would end the program: the last of them, or all. */
+static const char *open_for(int all) {
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    enum { ENDS = sizeof ends / sizeof ends[0] };
     static int registered;
     sigset_t held;
-    if (!screen_is_there())
-        return "standard input and output must be a terminal";
+    whole = all;
     if (tcgetattr(0, &before) < 0)
         return strerror(errno);
     /* These three come only while a key is waited for, so that none is missed or comes amid a line. */
@@ -137,7 +139,7 @@ const char *screen_open(void) {
     sigdelset(&waiting_mask, SIGTSTP);
     sigdelset(&waiting_mask, SIGCONT);
     sigdelset(&waiting_mask, SIGWINCH);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+    for (int i = all ? 0 : ENDS - 1; i < ENDS; i++)
         handle(ends[i], on_end);
     handle(SIGTSTP, on_stop);
     handle(SIGCONT, on_continue);
@@ -146,6 +148,14 @@ const char *screen_open(void) {
         registered = 1;
     take();
     return NULL;
+}
+
+const char *screen_open(void) {
+    return screen_is_there() ? open_for(1) : "standard input and output must be a terminal";
+}
+
+const char *screen_open_keys(void) {
+    return isatty(0) ? open_for(0) : "standard input must be a terminal";
 }
 
 void screen_show(void) {

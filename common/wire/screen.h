@@ -31,6 +31,12 @@ int screen_is_there(void);
 /* Takes the terminal. Returns NULL, or why it cannot, in words. */
 const char *screen_open(void);
 
+#ifndef _WIN32
+/* Takes only the keys, when standard input is a terminal: each comes at once and unseen. What stands on
+ * the screen stays the caller's, and so do SIGINT, SIGTERM and SIGHUP: it calls screen_close() then. */
+const char *screen_open_keys(void);
+#endif
+
 /* Gives it back. May be called at any time, and twice. */
 void screen_close(void);
 

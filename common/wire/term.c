@@ -454,6 +454,16 @@ static void light_part(const struct term *term, struct line *line) {
         light(line, left + 1, right - 1);
 }
 
+/* A row of nothing but the lines that go down from this one. */
+static struct row row_below(const struct row *row) {
+    struct row below = *row;
+    if (row->track != NO_INDEX && row->crossing == DEPARTS) {
+        below.live |= 1u << row->track;
+        below.live_from_server |= row->from == SERVER ? 1u << row->track : 0;
+    }
+    return below;
+}
+
 static void draw_row(struct term *term, const struct row *row, const struct log *log) {
     struct line line;
     char time[24], rest[HOSTS][LANE_TEXT] = {"", ""};
@@ -470,13 +480,9 @@ static void draw_row(struct term *term, const struct row *row, const struct log 
     note_beside(term, &line);
     print_line(term, &line);
     if (rest[CLIENT][0] || rest[SERVER][0]) {
-        struct row after = *row;
-        if (row->track != NO_INDEX && row->crossing == DEPARTS) {
-            after.live |= 1u << row->track;
-            after.live_from_server |= row->from == SERVER ? 1u << row->track : 0;
-        }
+        struct row below = row_below(row);
         line_clear(&line);
-        put_bars(term, &line, &after);
+        put_bars(term, &line, &below);
         for (int host = 0; host < HOSTS; host++)
             put_rest(term, &line, host, rest[host]);
         note_beside(term, &line);
@@ -518,6 +524,14 @@ void term_rows(struct term *term, const struct rows *rows, const struct log *log
     }
     if (term->out)
         fflush(term->out);
+}
+
+void term_catch_up(struct term *term, const struct rows *rows) {
+    if (term->drawn > 0) {
+        struct row below = row_below(&rows->rows[term->drawn - 1]);
+        flush_notes(term, &below);
+        fflush(term->out);
+    }
 }
 
 /* ---- heading and end ----------------------------------------------------------------------------- */

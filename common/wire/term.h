@@ -50,6 +50,9 @@ void term_without_notes(struct term *term);
 void term_rows(struct term *term, const struct rows *rows, const struct log *log,
                const struct scene *scene, long end);
 
+/* Draws what is left of the explanations beside the ladder, when the next row may be long in coming. */
+void term_catch_up(struct term *term, const struct rows *rows);
+
 /* Draws what is left of the explanations. */
 void term_finish(struct term *term);
 
