@@ -217,6 +217,10 @@ export BIN EXE
     run ladder --follow 54 "$TALK"
     [ "$status" -eq 1 ]
     [[ $output == *"no conversation in this capture is on that port" ]]
+    run ladder --svg "$BATS_TEST_TMPDIR/none.svg" "$TALK" # nothing is drawn: that is no success
+    [ "$status" -eq 2 ]
+    [[ $output == *"Choose one by --number N"* ]]
+    [ ! -e "$BATS_TEST_TMPDIR/none.svg" ]
     run ladder --number 3 "$TALK"
     [ "$status" -eq 1 ]
     [[ $output == *"there are only 2 conversations in this capture" ]]

@@ -375,3 +375,28 @@ while True:  # no sleeping: it asks again and again
     [ "$status" -eq 0 ]
     in_order 'SYN seq=0' 'ESTABLISHED'
 }
+
+@test "a program that prints without end: the rest is not kept, and the time limit holds" {
+    need_wire
+    run timeout 60 "$BIN/wire" --events --timeout 1s -- "$BIN/02-tcp-echo/server" 10.0.0.2 7777 -- yes 3>&-
+    [ "$status" = 1 ]
+    [[ $output == *"nothing has happened for 1.0 s"* ]]
+    [ "$(grep -c 'client : prints' <<<"$output")" = 10000 ]
+    [[ $output == *'prints "(and so on: no more of it is kept)"'* ]]
+}
+
+@test "a misspelt call or error is a mistake, and a rule that did nothing is told" {
+    need_wire
+    local event
+    for event in 'never client : conect' 'expect client : connect = ECONREFUSED' 'never server : accept = four'; do
+        printf '%s\n' 'title T' "server $BIN/02-tcp-echo/server 10.0.0.2 7777" \
+            "client $BIN/02-tcp-echo/client 10.0.0.2 7777 hello" "$event" >"$BATS_TEST_TMPDIR/s.scene"
+        run timeout 60 "$BIN/wire" --quiet "$BATS_TEST_TMPDIR/s.scene" 3>&-
+        [ "$status" = 2 ]
+        [[ $output == *"s.scene:4: '"* ]]
+    done
+    run timeout 60 "$BIN/wire" --quiet --drop 'client > SYN #9' -- "$BIN/02-tcp-echo/server" 10.0.0.2 7777 -- \
+        "$BIN/02-tcp-echo/client" 10.0.0.2 7777 hello 3>&-
+    [ "$status" = 0 ]
+    [[ $output == *"this never came, so the rule did nothing:  client > SYN #9: drop"* ]]
+}

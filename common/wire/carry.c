@@ -167,8 +167,10 @@ void carry_event(struct stage *s, long index) {
     check_event(&s->check, &s->log, index);
     for (long i = 0; i < s->scene->rule_count; i++) {
         struct rule *rule = &s->scene->rules[i];
-        if (pattern_fits(&rule->when, &s->log, &e))
+        if (pattern_fits(&rule->when, &s->log, &e)) {
+            rule->used = 1;
             apply_rule(s, i, &fate);
+        }
         if (rule->action == HOLD && pattern_fits(&rule->until, &s->log, &e))
             cable_release(&s->cable, i, e.time, s->cause);
     }

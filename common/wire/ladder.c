@@ -337,10 +337,14 @@ int main(int argc, char **argv) {
     } else {
         if (r.warning[0])
             fprintf(stderr, "ladder: %s: %s\n", options.file, r.warning);
-        if (!r.played && r.talk == NO_INDEX)
-            list(&r, &options);
-        else
+        if (r.played || r.talk != NO_INDEX) {
             result = show(&r, &options);
+        } else {
+            list(&r, &options);
+            if (options.svg || options.step || options.quiz || options.peel ||
+                options.events)
+                result = mistake("which conversation? Choose one by --number N", NULL);
+        }
         if (r.left_out)
             fprintf(stderr, "ladder: only its first %d frames are drawn; %ld more follow\n",
                     MOST_DRAWN, r.left_out);

@@ -116,6 +116,35 @@ static const char *parse_state(struct pattern *p, const char *s) {
     return NULL;
 }
 
+/* What calls.c can name, and "exit": another name could never come. */
+static const char call_names[] =
+    " "
+    "socket bind listen accept connect send sendmsg sendmmsg recv recvmsg "
+    "recvmmsg read readv write writev sendfile shutdown close setsockopt "
+    "getsockopt getsockname getpeername poll select epoll_wait exit ";
+
+/* The errors that net.h can name. */
+static const char error_names[] =
+    " "
+    "EACCES EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT EAGAIN EALREADY EBADF "
+    "ECONNABORTED ECONNREFUSED ECONNRESET EDESTADDRREQ EFAULT EHOSTUNREACH "
+    "EINPROGRESS EINTR EINVAL EISCONN EMFILE EMSGSIZE ENETDOWN ENETUNREACH "
+    "ENFILE ENOBUFS ENOMEM ENOPROTOOPT ENOTCONN ENOTSOCK EOPNOTSUPP EPERM "
+    "EPIPE EPROTONOSUPPORT EPROTOTYPE ESOCKTNOSUPPORT ETIMEDOUT ";
+
+static int is_one_of(const char *names, const char *word) {
+    char between[PATTERN_WORD + 3];
+    snprintf(between, sizeof between, " %s ", word);
+    return strchr(word, ' ') == NULL && strstr(names, between) != NULL;
+}
+
+static int is_result(const char *word) {
+    size_t digits = strspn(word + (*word == '-'), "0123456789");
+    return strcmp(word, "*") == 0 || strncmp(word, "SIG", 3) == 0 ||
+           (digits > 0 && word[digits + (*word == '-')] == '\0') ||
+           is_one_of(error_names, word);
+}
+
 /* accept | accept(3) | accept = 4 | accept(3) = 4 | accept = * | exit = 0 | prints "text" */
 static const char *parse_call(struct pattern *p, const char *s) {
     char word[PATTERN_WORD];
@@ -135,6 +164,11 @@ static const char *parse_call(struct pattern *p, const char *s) {
     if (length == 0 || length >= sizeof p->name)
         return "a call's name is expected after ':', as in  client : connect = 0";
     memcpy(p->name, s, length);
+    if (!is_one_of(call_names, p->name)) {
+        snprintf(complaint, sizeof complaint, "'%s' is no socket call that is watched",
+                 p->name);
+        return complaint;
+    }
     s += length;
     if (*s == '(') {
         char *end;
@@ -151,6 +185,11 @@ static const char *parse_call(struct pattern *p, const char *s) {
         if (word[0] == '\0')
             return "a result is expected after '=': a number, an error's name, or * for "
                    "any";
+        if (!is_result(word)) {
+            snprintf(complaint, sizeof complaint,
+                     "'%s' is no result: a number, an error's name, or * for any", word);
+            return complaint;
+        }
         p->kind = strcmp(p->name, "exit") == 0 ? EV_EXIT : EV_RETURN;
         strcpy(p->result, word);
         s = skip_space(s);

@@ -61,7 +61,8 @@ static void wait_a_moment(void) {
 }
 
 static int start(struct stage *s, int host) {
-    struct trouble trouble;
+    struct trouble trouble = {.what = "/dev/null"};
+    const struct command *command = &s->scene->commands[host];
     if (++s->starts[host] > MAX_STARTS) {
         s->failure =
             "a rule starts a program again and again; #1 behind its event means once";
@@ -69,13 +70,17 @@ static int start(struct stage *s, int host) {
     }
     int inherits = s->options->inherit_input && !s->options->hold && host == CLIENT;
     int input = inherits ? dup(0) : open("/dev/null", O_RDONLY);
-    int failed =
-        input < 0 || tasks_start(&s->tasks, host, &s->hosts[host],
-                                 s->scene->commands[host].words, input, &trouble) < 0;
+    int failed = input < 0 || tasks_start(&s->tasks, host, &s->hosts[host], command->words,
+                                          input, &trouble) < 0;
     if (input >= 0)
         close(input);
+    if (input < 0)
+        trouble.error = errno;
     if (failed) {
-        fprintf(stderr, "wire: %s: %s\n", trouble.what, strerror(trouble.error));
+        fprintf(stderr, "wire: ");
+        if (s->scene->path)
+            fprintf(stderr, "%s:%d: ", s->scene->path, command->line);
+        fprintf(stderr, "%s: %s\n", trouble.what, strerror(trouble.error));
         s->failure = "";
     }
     return failed ? -1 : 0;

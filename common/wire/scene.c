@@ -197,6 +197,7 @@ static const char *read_rule(struct scene *scene, const char *s, int number) {
         bad = read_action(&rule, colon + 1 + strspn(colon + 1, " \t"));
     if (bad)
         return bad;
+    rule.source = copy(s, strlen(s));
     scene->rules =
         log_room(scene->rules, scene->rule_count, &scene->rule_room, sizeof *scene->rules);
     scene->rules[scene->rule_count++] = rule;
@@ -391,6 +392,8 @@ void scene_free(struct scene *scene) {
         free(scene->expectations[i].source);
         free(scene->expectations[i].text);
     }
+    for (long i = 0; i < scene->rule_count; i++)
+        free(scene->rules[i].source);
     free(scene->settings);
     free(scene->rules);
     free(scene->expectations);

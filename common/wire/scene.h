@@ -19,7 +19,9 @@ struct rule { /* on EVENT: ACTION */
     int64_t after;        /* DELAY, DUPLICATE: ns */
     struct pattern until; /* HOLD */
     int host;             /* KILL, UNPLUG, PLUG, START */
+    char *source;         /* as it was written */
     int line;
+    int used; /* whether its event has come: left to who plays */
 };
 
 struct expectation { /* expect EVENT, never EVENT */

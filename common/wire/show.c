@@ -189,9 +189,22 @@ static int draw(struct stage *s, const char *path, void (*put)(struct stage *, F
     return fclose(out) != 0 || bad ? cannot_write(path) : 0;
 }
 
+/* A rule whose event never came has done nothing: perhaps it is misspelt. */
+static void report_rules(const struct stage *s) {
+    for (long i = 0; i < s->scene->rule_count; i++) {
+        const struct rule *rule = &s->scene->rules[i];
+        if (rule->used)
+            continue;
+        if (rule->line && s->scene->path)
+            fprintf(stderr, "%s:%d: ", s->scene->path, rule->line);
+        fprintf(stderr, "this never came, so the rule did nothing:  %s\n", rule->source);
+    }
+}
+
 /* What came of frames that went by hand is told, and nobody's failure. */
 static int judge(struct stage *s) {
     int bad = report_ends(s);
+    report_rules(s);
     if (!s->hold.ended)
         bad |= check_report(&s->check, &s->log, stderr);
     if (!s->hold.by_hand)

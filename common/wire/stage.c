@@ -36,7 +36,7 @@ static int apply_settings(struct stage *s) {
     for (long i = 0; i < s->scene->setting_count; i++) {
         const struct setting *setting = &s->scene->settings[i];
         if (host_set(&s->hosts[setting->host], setting->name, setting->value) < 0) {
-            fprintf(stderr, "%s:%d: sysctl %s %s: %s\n",
+            fprintf(stderr, "wire: %s:%d: sysctl %s %s: %s\n",
                     s->scene->path ? s->scene->path : "wire", setting->line, setting->name,
                     setting->value, strerror(errno));
             return -1;

@@ -170,20 +170,25 @@ const char *tasks_where(const struct tasks *t, int host, char *text, size_t size
 static void log_line(struct tasks *t, int host, int stream) {
     struct program *program = &t->programs[host];
     struct event e;
-    event_begin(t, &e, EV_PRINTS, host);
     program->line[stream][program->line_length[stream]] = '\0';
-    e.text = program->line[stream];
-    log_add(t->log, &e);
     program->line_length[stream] = 0;
+    if (program->lines >= MOST_LINES)
+        return;
+    event_begin(t, &e, EV_PRINTS, host);
+    e.text = ++program->lines < MOST_LINES ? program->line[stream]
+                                           : (char[]){"(and so on: no more of it is kept)"};
+    log_add(t->log, &e);
 }
 
-/* Cuts what has come into lines; characters that are no text become dots. */
+/* Cuts what has come into lines; characters that are no text become dots. No more at once than a pipe
+ * holds: a program may print faster than it is read. */
 static void read_stream(struct tasks *t, int host, int stream) {
     struct program *program = &t->programs[host];
     char bytes[4096];
     ssize_t n;
-    while (program->output[stream] >= 0 &&
-           (n = read(program->output[stream], bytes, sizeof bytes)) > 0)
+    for (int part = 0; part < 16 && program->output[stream] >= 0 &&
+                       (n = read(program->output[stream], bytes, sizeof bytes)) > 0;
+         part++)
         for (ssize_t i = 0; i < n; i++) {
             unsigned char c = (unsigned char)bytes[i];
             if (c == '\n')
@@ -463,9 +468,12 @@ static void become(const struct host *host, const char *path, char *const argv[]
         _exit(126);
     /* The program begins with three descriptors: its first socket is 3, whatever we have open. */
     syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* Its output is a pipe: the size of the terminal is nothing to it. To a program that is traced even
+     * a signal that it ignores comes, and would end its calls with EINTR. */
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGWINCH);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
     signal(SIGPIPE, SIG_DFL);
     execv(path, argv);
     dprintf(2, "%s: %s", path, strerror(errno));

@@ -12,7 +12,7 @@
 
 #include <sys/types.h>
 
-enum { MAX_TASKS = 1024, MAX_SOCKETS = 65536, OUTPUT_LINE = 160 };
+enum { MAX_TASKS = 1024, MAX_SOCKETS = 65536, OUTPUT_LINE = 160, MOST_LINES = 10000 };
 
 struct call_kind;
 
@@ -39,6 +39,7 @@ struct program { /* the one command of a host */
     int output[2]; /* read ends of its standard output and error */
     char line[2][OUTPUT_LINE];
     size_t line_length[2];
+    long lines; /* printed so far, up to MOST_LINES: what follows is read and not kept */
     int exit_status; /* as waitpid() gives it */
     int execed;
 };

@@ -233,8 +233,18 @@ static void put_bars(struct term *term, struct line *line, const struct row *row
                       G_DOWN, DIM);
 }
 
+/* How many characters of `text` stand on one line of `room`: broken at a space if there is one. */
+static int break_at(const char *text, int room) {
+    int length = (int)strlen(text), cut = room;
+    if (length <= room || room < 1)
+        return length;
+    while (cut > room / 2 && text[cut] != ' ')
+        cut--;
+    return text[cut] == ' ' ? cut : room;
+}
+
 /* A lane's text beside its bar: the client's ends there, the server's begins there. What is longer
- * than the lane has its result on a second line, returned in *rest. */
+ * than the lane has its result on the next line, returned in *rest; what was printed goes on there. */
 static void put_lane(struct term *term, struct line *line, const struct row *row, int host,
                      char rest[LANE_TEXT]) {
     const struct lane *lane = &row->lanes[host];
@@ -260,15 +270,10 @@ static void put_lane(struct term *term, struct line *line, const struct row *row
         strcat(text, result);
     else if (result[0])
         snprintf(rest, LANE_TEXT, "%s", result + 1);
-    if ((int)strlen(text) + mark >
-        room) { /* what it printed: on two lines, broken at a space */
-        int cut = room - mark;
-        while (cut > room / 2 && text[cut] != ' ')
-            cut--;
-        if (!result[0])
-            snprintf(rest, LANE_TEXT, "%.*s", room, text + cut + (text[cut] == ' '));
-        text[cut] = '\0';
-    }
+    int cut = break_at(text, room - mark);
+    if (text[cut] && !result[0])
+        snprintf(rest, LANE_TEXT, "%s", text + cut + (text[cut] == ' '));
+    text[cut] = '\0';
     enum paint paint = lane->kind == LANE_STATE ? STATE
                        : lane->kind == LANE_WHY ? AGAIN
                                                 : PLAIN;
@@ -282,10 +287,15 @@ static void put_lane(struct term *term, struct line *line, const struct row *row
                   STATE);
 }
 
-static void put_rest(struct term *term, struct line *line, int host, const char *rest) {
-    int column =
-        host == CLIENT ? left_bar(term) - 1 - (int)strlen(rest) : right_bar(term) + 2;
-    put_text(line, column, rest, PLAIN);
+/* As much of the rest as one line takes; what remains is the rest. */
+static void put_rest(struct term *term, struct line *line, int host, char *rest) {
+    char text[LANE_TEXT];
+    int cut = break_at(rest, term->lane - 1);
+    snprintf(text, sizeof text, "%.*s", cut, rest);
+    memmove(rest, rest + cut + (rest[cut] == ' '),
+            strlen(rest + cut + (rest[cut] == ' ')) + 1);
+    put_text(line, host == CLIENT ? left_bar(term) - 1 - cut : right_bar(term) + 2, text,
+             PLAIN);
 }
 
 static const char *frame_mark(const struct row *row, const struct logged_frame *frame) {
@@ -479,7 +489,7 @@ static void draw_row(struct term *term, const struct row *row, const struct log 
     light_part(term, &line);
     note_beside(term, &line);
     print_line(term, &line);
-    if (rest[CLIENT][0] || rest[SERVER][0]) {
+    while (rest[CLIENT][0] || rest[SERVER][0]) {
         struct row below = row_below(row);
         line_clear(&line);
         put_bars(term, &line, &below);
