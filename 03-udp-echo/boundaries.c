@@ -142,5 +142,9 @@ int main(int argc, char **argv) {
     net_close(sender);
     net_close(receiver);
     net_stop();
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "boundaries: not all could be written to standard output\n");
+        return 1;
+    }
     return failed;
 }

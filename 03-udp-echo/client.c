@@ -181,5 +181,9 @@ int main(int argc, char **argv) {
     freeaddrinfo(list);
     net_stop();
     printf("%d of %d answered\n", answered, wanted);
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "client: not all could be written to standard output\n");
+        return 1;
+    }
     return answered == wanted ? 0 : 1;
 }

@@ -55,7 +55,7 @@ static long long count_damaged(void) {
 static int print_arrivals(socket_t s, int count) {
     static char bytes[LARGEST];
     int arrived = 0;
-    while (!stop && (count == 0 || arrived < count)) {
+    while (!stop && !ferror(stdout) && (count == 0 || arrived < count)) {
         ssize_t size = recv(s, bytes, sizeof bytes, 0);
         if (size >= 0) { /* 0 is an empty datagram: it arrived as well */
             print_payload(bytes, (size_t)size);
@@ -165,5 +165,9 @@ int main(int argc, char **argv) {
         printf(
             "%lld more reached this host damaged: dropped by its kernel (InCsumErrors)\n",
             damaged);
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "listener: not all could be written to standard output\n");
+        return 1;
+    }
     return 0;
 }

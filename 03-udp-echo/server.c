@@ -23,8 +23,8 @@ static void on_interrupt(int signal_number) {
     stop = 1;
 }
 
-/* One datagram in, the same one out, to the address it came from. One recvfrom() is one
- * sendto() of the other side, always. Returns 0, or the error that says the socket itself
+/* One datagram in, the same one out, to the address it came from. One recvfrom() takes
+ * one datagram, never two and never a part. Returns 0, or the error that says the socket itself
  * is unusable. */
 static int echo_one(socket_t s) {
     static char bytes[LARGEST];

@@ -68,5 +68,9 @@ int main(int argc, char **argv) {
     net_close(
         s); /* what was sent is still on its way; nothing tells the peer that we end */
     net_stop();
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "talker: not all could be written to standard output\n");
+        return 1;
+    }
     return sent == argc - 3 ? 0 : 1;
 }

@@ -3,7 +3,7 @@
  * Usage:     tcp_vs_udp [--sizes A,B,...] [--seconds S] [--rounds N] [--buffer BYTES]
  *                       [--only NAME] [--quick] [--csv FILE]
  * Compile:   cc -O2 -o tcp_vs_udp tcp_vs_udp.c        (Windows: gcc ... -lws2_32)
- * Try it:    ./tcp_vs_udp            about half a minute; with --quick a few seconds
+ * Try it:    ./tcp_vs_udp            20 s; with --quick a second or two
  * Look for:  Does the sentence hold that TCP is never faster than UDP, and comes the closer
  *            the more is sent at once? Compare the rows TCP and UDP of one size: in a stream,
  *            in an exchange on a new connection, and on one that is kept. Then compare each
@@ -605,12 +605,15 @@ static void print_kind(const struct options *o, table *t, int kind) {
         }
 }
 
-static int write_csv(const struct options *o, table *t, const int cpu[2]) {
-    FILE *f = fopen(o->csv, "w");
-    if (f == NULL) {
-        fprintf(stderr, "tcp_vs_udp: %s: %s\n", o->csv, strerror(errno));
-        return -1;
-    }
+/* Before anything is measured: in vain would be too long. */
+static FILE *open_csv(const char *path) {
+    FILE *f = fopen(path, "w");
+    if (f == NULL)
+        fprintf(stderr, "tcp_vs_udp: %s: %s\n", path, strerror(errno));
+    return f;
+}
+
+static int write_csv(const struct options *o, table *t, const int cpu[2], FILE *f) {
     fprintf(f, "name,bytes,sent,received,lost,sent_bytes,received_bytes,seconds,per_second,"
                "MB_per_s,near_cpu_s,far_cpu_s,cpu_s_per_GB,near_processor,far_processor\n");
     for (int m = 0; m < METHOD_COUNT; m++)
@@ -920,6 +923,9 @@ int main(int argc, char **argv) {
     if (is_far_end) /* Windows: we are the second process, see start_far_end() */
         return far_end(atoi(argv[2]));
 
+    FILE *csv = o.csv ? open_csv(o.csv) : NULL;
+    if (o.csv && csv == NULL)
+        return 1;
     int cpu[2];
     choose_processors(cpu);
     print_conditions(&o, cpu);
@@ -938,9 +944,13 @@ int main(int argc, char **argv) {
             print_kind(&o, t, kind);
         if (o.only == NULL)
             print_verdict(&o, t);
-        failed = o.csv != NULL && write_csv(&o, t, cpu) < 0;
+        failed = csv != NULL && write_csv(&o, t, cpu, csv) < 0;
     }
     free(t);
     net_stop();
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "tcp_vs_udp: not all could be written to standard output\n");
+        return 1;
+    }
     return failed ? 1 : 0;
 }

@@ -111,5 +111,9 @@ int main(int argc, char **argv) {
         net_close(open[i]); /* our FIN */
     }
     net_stop();
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "connect_many: not all could be written to standard output\n");
+        return 1;
+    }
     return failed ? 1 : 0;
 }

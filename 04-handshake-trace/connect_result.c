@@ -161,5 +161,9 @@ int main(int argc, char **argv) {
         outcome = try_address(a, (int)ms);
     freeaddrinfo(list);
     net_stop();
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "connect_result: not all could be written to standard output\n");
+        return 1;
+    }
     return outcome == 0 ? 0 : 1;
 }

@@ -236,5 +236,9 @@ int main(int argc, char **argv) {
         printf(
             "Not all is as RFC 9293 has it: what stands above is what this system says.\n");
     net_stop();
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "states: not all could be written to standard output\n");
+        return 1;
+    }
     return 0;
 }

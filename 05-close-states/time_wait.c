@@ -261,5 +261,9 @@ int main(int argc, char **argv) {
 #endif
     int result = only_bind ? 0 : count_down(&address, length, number);
     net_stop();
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "time_wait: not all could be written to standard output\n");
+        return 1;
+    }
     return result < 0 ? 1 : 0;
 }

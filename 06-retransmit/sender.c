@@ -239,5 +239,9 @@ int main(int argc, char **argv) {
     }
     net_close(s);
     net_stop();
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "sender: not all could be written to standard output\n");
+        return 1;
+    }
     return failed ? 1 : 0;
 }

@@ -360,3 +360,23 @@ rcvbuf_errors() { awk '/^Udp: [0-9]/ { print $6 }' /proc/net/snmp; }
         [[ $output = *"port 70000: a port is 16 bits"* ]]
     done
 }
+
+@test "a result that cannot be written is an error" {
+    not_on_windows "there is no /dev/full"
+    local words
+    for words in boundaries too_big "talker 127.0.0.1 9 x"; do
+        # shellcheck disable=SC2086 # words
+        run -1 bash -c "\"$BIN\"/03-udp-echo/$words >/dev/full"
+        [[ $output = *"not all could be written to standard output"* ]]
+    done
+}
+
+@test "the client looks for an answer even when it has a millisecond" {
+    not_on_windows "its clock is coarser"
+    start_echo
+    for _ in $(seq 50); do # on a busy machine one may be late
+        run client --timeout 1 --tries 1 127.0.0.1 "$PORT" hello
+        [ "$status" = 0 ] && return
+    done
+    false
+}
