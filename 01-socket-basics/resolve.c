@@ -10,6 +10,7 @@
  * See also:  who_am_i.c; ../02-tcp-echo/client.c, which tries each address in turn.
  */
 #include "../common/net.h"
+#include <stdlib.h>
 
 static void print_bytes(const void *from, size_t count) {
     const unsigned char *byte = from;
@@ -43,6 +44,14 @@ int main(int argc, char **argv) {
     }
     const char *host = argv[1];
     const char *port = argc == 3 ? argv[2] : "80";
+    /* getaddrinfo() would keep the low 16 bits of 70000, 4464, and take "" for 0 */
+    if (*port == '\0' || strtoul(port, NULL, 10) > 65535) {
+        fprintf(
+            stderr,
+            "resolve: port \"%s\": not a name, nor a number of 16 bits (65535 at most)\n",
+            port);
+        return 2;
+    }
     int err = net_start();
     if (err != 0) {
         net_perror(err, "resolve: start");

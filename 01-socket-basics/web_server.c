@@ -575,8 +575,17 @@ int main(int argc, char **argv) {
     }
     const char *host = argc >= 4 ? argv[2] : "127.0.0.1";
     const char *port = argc >= 4 ? argv[3] : "8000";
-    int patience = argc == 5 ? atoi(argv[4]) : PATIENCE;
-    if (patience < 1 || patience > 3600) {
+    /* getaddrinfo() would take 70000 for 4464, and "" for 0: any free one */
+    if (*port == '\0' || strtoul(port, NULL, 10) > 65535) {
+        fprintf(stderr,
+                "web_server: port \"%s\": not a name, nor a number of 16 bits (65535 at "
+                "most)\n",
+                port);
+        return 2;
+    }
+    char *end = "";
+    long patience = argc == 5 ? strtol(argv[4], &end, 10) : PATIENCE;
+    if (*end != '\0' || patience < 1 || patience > 3600) {
         fprintf(stderr, "web_server: %s: SECONDS is a number from 1 to 3600\n", argv[4]);
         return 2;
     }
@@ -635,7 +644,7 @@ int main(int argc, char **argv) {
 #else
     (void)on_interrupt;
 #endif
-    serve(listener, &folder, patience);
+    serve(listener, &folder, (int)patience);
     net_close(listener);
     net_stop();
     printf("stopped\n");

@@ -131,8 +131,12 @@ int main(int argc, char **argv) {
         fprintf(stderr, "client: expected HOST PORT [MESSAGE]; see client --help\n");
         return 2;
     }
-    if (strtoul(argv[2], NULL, 10) > 65535) { /* getaddrinfo() would take 70000 for 4464 */
-        fprintf(stderr, "client: port %s: a port is 16 bits, 65535 at most\n", argv[2]);
+    /* getaddrinfo() would take 70000 for 4464, and "" for 0 */
+    if (*argv[2] == '\0' || strtoul(argv[2], NULL, 10) > 65535) {
+        fprintf(
+            stderr,
+            "client: port \"%s\": not a name, nor a number of 16 bits (65535 at most)\n",
+            argv[2]);
         return 2;
     }
     int err = net_start();

@@ -158,8 +158,10 @@ int main(int argc, char **argv) {
                 "framed_client: expected HOST PORT MESSAGE...; see framed_client --help\n");
         return 2;
     }
-    if (strtoul(argv[2], NULL, 10) > 65535) {
-        fprintf(stderr, "framed_client: port %s: a port is 16 bits, 65535 at most\n",
+    if (*argv[2] == '\0' || strtoul(argv[2], NULL, 10) > 65535) {
+        fprintf(stderr,
+                "framed_client: port \"%s\": not a name, nor a number of 16 bits (65535 at "
+                "most)\n",
                 argv[2]);
         return 2;
     }

@@ -173,8 +173,11 @@ int main(int argc, char **argv) {
     }
     const char *host = argc == 3 ? argv[1] : "127.0.0.1";
     const char *port = argc == 3 ? argv[2] : "7000";
-    if (strtoul(port, NULL, 10) > 65535) {
-        fprintf(stderr, "framed_server: port %s: a port is 16 bits, 65535 at most\n", port);
+    if (*port == '\0' || strtoul(port, NULL, 10) > 65535) {
+        fprintf(stderr,
+                "framed_server: port \"%s\": not a name, nor a number of 16 bits (65535 at "
+                "most)\n",
+                port);
         return 2;
     }
     int err = net_start();

@@ -92,8 +92,12 @@ int main(int argc, char **argv) {
     }
     const char *host = argc == 3 ? argv[1] : "127.0.0.1";
     const char *port = argc == 3 ? argv[2] : "7000";
-    if (strtoul(port, NULL, 10) > 65535) { /* getaddrinfo() would take 70000 for 4464 */
-        fprintf(stderr, "server: port %s: a port is 16 bits, 65535 at most\n", port);
+    /* getaddrinfo() would take 70000 for 4464, and "" for 0: any free one */
+    if (*port == '\0' || strtoul(port, NULL, 10) > 65535) {
+        fprintf(
+            stderr,
+            "server: port \"%s\": not a name, nor a number of 16 bits (65535 at most)\n",
+            port);
         return 2;
     }
 

@@ -154,6 +154,24 @@ with_few_files_open() {
     [[ $output == "resolve: 127.0.0.1 port no-such-service: "?* ]]
 }
 
+@test "a port above 65535 and an empty one are refused, and not taken for another" {
+    for port in 70000 65536 -1 ""; do
+        for name in resolve web_server; do
+            prog $L/$name
+            [ $name = resolve ] || PROG+=("$SITE")
+            run timeout 10 "${PROG[@]}" 127.0.0.1 "$port" 3>&-
+            [ "$status" = 2 ]
+            [[ ${output%$'\r'} = "$name: port \"$port\": not a name, nor a number of 16 bits (65535 at most)" ]]
+        done
+    done
+    run lesson $L/resolve 127.0.0.1 65535
+    [[ $output == *"IPv4  127.0.0.1:65535 "* ]]
+    ! grep -qE '^http[[:space:]]+80/tcp' /etc/services || {
+        run lesson $L/resolve 127.0.0.1 http
+        [[ $output == *"IPv4  127.0.0.1:80 "* ]]
+    }
+}
+
 # ---- the web server
 
 @test "a page comes with its status, type and length" {
@@ -592,6 +610,9 @@ END
     done
     run lesson $L/web_server "$SITE/no-such-folder"
     [ "$status" = 1 ]
-    run lesson $L/web_server "$SITE" 127.0.0.1 0 never
-    [ "$status" = 2 ]
+    for seconds in never 5x 0 ""; do
+        run lesson $L/web_server "$SITE" 127.0.0.1 0 "$seconds"
+        [ "$status" = 2 ]
+        [[ $output == "web_server: $seconds: SECONDS is a number from 1 to 3600" ]]
+    done
 }

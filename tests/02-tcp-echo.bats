@@ -182,17 +182,21 @@ END
         [ "$status" = 2 ]
         [ "${#lines[@]}" = 1 ]
     done
-    for program in server server_poll framed_server; do
-        run lesson 02-tcp-echo/$program 127.0.0.1 70000
-        [ "$status" = 2 ]
-        [[ $output = *"port 70000: a port is 16 bits"* ]]
-    done
-    run lesson 02-tcp-echo/client 127.0.0.1 65536 hello
-    [ "$status" = 2 ]
-    run lesson 02-tcp-echo/framed_client 127.0.0.1 65536 hello
-    [ "$status" = 2 ]
     run lesson 02-tcp-echo/framed_client --pieces 0 127.0.0.1 7000 hello
     [ "$status" = 2 ]
+}
+
+@test "a port above 65535 and an empty one are refused, and not taken for another" {
+    local program port
+    for program in server server_poll framed_server client framed_client; do
+        for port in 70000 65536 -1 ""; do
+            prog 02-tcp-echo/$program
+            [[ $program != *client ]] || set -- hello
+            run timeout 10 "${PROG[@]}" 127.0.0.1 "$port" "$@" 3>&-
+            [ "$status" = 2 ]
+            [[ ${output%$'\r'} = "$program: port \"$port\": not a name, nor a number of 16 bits (65535 at most)" ]]
+        done
+    done
 }
 
 # ---- no message boundaries -------------------------------------------------------------------
