@@ -138,6 +138,10 @@ int main(int argc, char **argv) {
         return 1;
     }
     int failed = show();
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "fd_is_a_file: not all could be written to standard output\n");
+        failed = 1;
+    }
     net_stop();
     return failed;
 }

@@ -87,6 +87,10 @@ int main(int argc, char **argv) {
     }
     show_byte_order(port_on_cable);
     freeaddrinfo(list);
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "resolve: not all could be written to standard output\n");
+        failed = 1;
+    }
     net_stop();
-    return 0;
+    return failed;
 }

@@ -126,6 +126,11 @@ int main(int argc, char **argv) {
     for (int f = 0; f < FAMILIES; f++)
         for (int t = 0; t < TYPES; t++)
             try_to_make(f, t);
+    int failed = 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "socket_types: not all could be written to standard output\n");
+        failed = 1;
+    }
     net_stop();
-    return 0;
+    return failed;
 }

@@ -228,6 +228,10 @@ int main(int argc, char **argv) {
     print_ports();
     printf("one IP address, two ports\n");
     failed |= tell_apart_by_port() < 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "who_am_i: not all could be written to standard output\n");
+        failed = 1;
+    }
     net_stop();
     return failed;
 }

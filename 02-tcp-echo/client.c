@@ -171,8 +171,10 @@ int main(int argc, char **argv) {
             }
         }
     }
-    if (fflush(stdout) != 0) { /* a full disk shows here at the latest */
-        perror("client: write to standard output");
+    /* A full disk: stdout goes out line by line, so there may be nothing left to flush, and
+     * the printf() that failed went unseen. ferror() remembers it. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "client: not all could be written to standard output\n");
         failed = 1;
     }
     net_close(s); /* both FINs have gone: the kernel keeps this end in TIME_WAIT */

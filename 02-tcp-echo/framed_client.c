@@ -207,6 +207,10 @@ int main(int argc, char **argv) {
     }
     for (int i = 3; i < argc && !failed; i++)
         failed = read_reply(s, argv[i]) < 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "framed_client: not all could be written to standard output\n");
+        failed = 1;
+    }
     net_close(s);
     net_stop();
     return failed;

@@ -224,5 +224,9 @@ int main(int argc, char **argv) {
     net_close(listener);
     net_stop();
     printf("stopped\n");
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* the clients were served all the same */
+        fprintf(stderr, "framed_server: not all of the log could be written\n");
+        return 1;
+    }
     return 0;
 }

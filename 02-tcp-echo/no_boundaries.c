@@ -191,6 +191,10 @@ int main(int argc, char **argv) {
     net_close(receiver);
     free(out);
     free(in);
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "no_boundaries: not all could be written to standard output\n");
+        failed = 1;
+    }
     net_stop();
     return failed;
 }

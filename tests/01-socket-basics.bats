@@ -599,6 +599,38 @@ END
 
 # ---- all programs
 
+@test "a result that cannot be written makes the program fail and say so" {
+    not_on_windows "no /dev/full there"
+    for command in fd_is_a_file socket_types who_am_i "resolve 127.0.0.1"; do
+        read -ra words <<<"$command"
+        prog "$L/${words[0]}"
+        run --separate-stderr sh -c '"$@" >/dev/full' sh "${PROG[@]}" "${words[@]:1}" 3>&-
+        [ "$status" = 1 ]
+        [ "$stderr" = "${words[0]}: not all could be written to standard output" ]
+    done
+}
+
+@test "the server serves on when its log cannot be written, and says so at its end" {
+    not_on_windows "no /dev/full there"
+    prog $L/web_server
+    serve # a port that is free
+    kill "$SERVER_PID"
+    wait_exit "$SERVER_PID"
+    start server sh -c 'exec "$@" >/dev/full' sh "${PROG[@]}" "$SITE" 127.0.0.1 "$PORT"
+    for _ in $(seq 250); do
+        (: <>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && break
+        sleep 0.02
+    done
+    for _ in 1 2 3; do
+        [ "$(status_of 'GET / HTTP/1.0\n\n')" = "HTTP/1.1 200 OK" ]
+    done
+    kill "$STARTED_PID"
+    status=0
+    wait_exit "$STARTED_PID" || status=$?
+    [ "$status" = 1 ]
+    [ "$(cat "$BATS_TEST_TMPDIR/server")" = "web_server: not all of the log could be written" ]
+}
+
 @test "each program explains itself, and refuses wrong arguments in one line" {
     for name in fd_is_a_file socket_types who_am_i resolve web_server web_client; do
         run lesson $L/$name --help

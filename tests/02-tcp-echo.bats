@@ -199,6 +199,52 @@ END
     done
 }
 
+# ---- what is printed arrives, or it is said that it does not ----------------------------------
+
+@test "a result that cannot be written makes the client fail and say so" {
+    not_on_windows "no /dev/full there"
+    local program
+    for program in client framed_client no_boundaries; do
+        set --
+        if [ $program != no_boundaries ]; then
+            serve "$([ $program = client ] && echo server || echo framed_server)"
+            set -- 127.0.0.1 "$PORT" hi
+        fi
+        prog 02-tcp-echo/$program
+        run --separate-stderr sh -c '"$@" >/dev/full' sh "${PROG[@]}" "$@" 3>&-
+        [ "$status" = 1 ]
+        # shellcheck disable=SC2154 # set by run
+        [ "$stderr" = "$program: not all could be written to standard output" ]
+    done
+}
+
+@test "a server serves on when its log cannot be written, and says so at its end" {
+    not_on_windows "no /dev/full there"
+    local server
+    for server in server server_poll framed_server; do
+        serve $server # a port that is free
+        kill "$SERVER_PID"
+        wait_exit "$SERVER_PID"
+        start full sh -c 'exec "$@" >/dev/full' sh "${PROG[@]}" 127.0.0.1 "$PORT"
+        SERVER_PID=$STARTED_PID
+        for _ in $(seq 250); do
+            (: <>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && break
+            sleep 0.02
+        done
+        if [ $server = framed_server ]; then
+            lesson 02-tcp-echo/framed_client 127.0.0.1 "$PORT" hello
+        else
+            still_serves
+            still_serves
+        fi
+        kill "$SERVER_PID"
+        status=0
+        wait_exit "$SERVER_PID" || status=$?
+        [ "$status" = 1 ]
+        [ "$(tail -n 1 "$BATS_TEST_TMPDIR/full")" = "$server: not all of the log could be written" ]
+    done
+}
+
 # ---- no message boundaries -------------------------------------------------------------------
 
 @test "three sends arrive in one recv, one send in several, and a send takes only a part" {
