@@ -24,13 +24,23 @@ enum {
     REPLY_LIMIT_MS = 30 * 1000
 };
 
+/* What went wrong with a call. One that has waited for our limit in vain says "not now". */
+static void complain(const char *call, const char *in_vain) {
+    int err = net_error();
+    if (net_would_block(err) || err == NET_E(TIMEDOUT)) /* POSIX; Windows */
+        fprintf(stderr, "framed_client: %s: %s for %d s (%s)\n", call, in_vain,
+                REPLY_LIMIT_MS / 1000, net_error_name(err));
+    else
+        net_perror(err, "framed_client: %s", call);
+}
+
 static int send_all(socket_t s, const unsigned char *bytes, size_t count) {
     while (count > 0) {
         ssize_t sent = send(s, (const void *)bytes, (io_len)count, 0);
         if (sent < 0 && net_error() == NET_E(INTR))
             continue;
         if (sent < 0) {
-            net_perror(net_error(), "framed_client: send");
+            complain("send", "nothing was taken");
             return -1;
         }
         bytes += sent;
@@ -47,7 +57,7 @@ static int recv_exactly(socket_t s, unsigned char *bytes, size_t wanted) {
         if (count < 0 && net_error() == NET_E(INTR))
             continue;
         if (count < 0) {
-            net_perror(net_error(), "framed_client: recv");
+            complain("recv", "nothing came");
             return -1;
         }
         if (count == 0) {
@@ -96,8 +106,12 @@ static int read_reply(socket_t s, const char *message) {
     }
     if (recv_exactly(s, reply, length) < 0)
         return -1;
+    int same = length == strlen(message) && memcmp(reply, message, length) == 0;
+    for (size_t i = 0; i < length; i++) /* codes that would command our terminal */
+        if (reply[i] < ' ' || reply[i] == 127)
+            reply[i] = reply[i] == '\t' ? ' ' : '?';
     printf("%lu bytes: %.*s\n", (unsigned long)length, (int)length, (const char *)reply);
-    if (length != strlen(message) || memcmp(reply, message, length) != 0) {
+    if (!same) {
         fprintf(stderr, "framed_client: that is not the message that was sent\n");
         return -1;
     }

@@ -515,6 +515,23 @@ END
     [[ $output =~ "web_client: connect 127.0.0.1:1: Connection refused ("(WSA)?ECONNREFUSED")" ]]
 }
 
+@test "a host that does not answer is given up, and the client says how long it has waited" {
+    need_wire
+    impatient $L/web_client
+    run timeout 30 "$BIN/wire" --events --drop 'client > SYN' \
+        -- "$BIN/$L/web_server" "$SITE" 10.0.0.2 8000 -- "${PROG[@]}" http://10.0.0.2:8000/ 3>&-
+    [[ $output == *'prints "web_client: connect 10.0.0.2:8000: no answer within 1 s (EINPROGRESS)"'* ]]
+}
+
+@test "a silent server is given up, and the client says that nothing came, and for how long" {
+    impatient $L/web_client
+    serve_bytes "$BATS_TEST_TMPDIR/pipe" # cat waits for somebody to write into it
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    run timeout 20 "${PROG[@]}" "$URL/" 3>&-
+    [ "$status" = 1 ]
+    [[ ${output%$'\r'} =~ ^'web_client: recv: nothing came for 1 s ('(EAGAIN|WSAETIMEDOUT)')'$ ]]
+}
+
 @test "a bad URL is refused with a reason, before anything is sent" {
     for url in https://127.0.0.1/ ftp://127.0.0.1/ 127.0.0.1 http:// http:///x http://a:b/ \
         http://a:0/ http://a:65536/ http://a:999999/ http://user@a/ 'http://a/b c' 'http://[::1' \

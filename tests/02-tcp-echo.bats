@@ -330,6 +330,15 @@ END
     [[ $output = *"refused: length 2147483647 is over the limit of 16384"* ]]
 }
 
+@test "codes in a reply do not reach the terminal, and other letters do" {
+    need python3
+    start_listening_peer codes recv=12 hex=000000081b5b324ae7bd9109
+    run lesson 02-tcp-echo/framed_client 127.0.0.1 "$PORT" 12345678
+    [ "$status" = 1 ]
+    [[ $output = *$'\n'"8 bytes: ?[2J网 "* ]]
+    [[ $output = *"that is not the message that was sent"* ]]
+}
+
 # ---- servers outlive their clients -----------------------------------------------------------
 
 @test "a reset client does not kill the server" {
@@ -410,6 +419,48 @@ END
         wait_line $server "$server: accept: Too many open files \(EMFILE\)"
         prlimit --pid "$SERVER_PID" --nofile=64:
         wait_line client 'hello'
+    done
+}
+
+# ---- silence, and Ctrl-C ------------------------------------------------------------------------
+
+@test "a silent server is given up, and the client says that nothing came, and for how long" {
+    need python3
+    local client
+    for client in client framed_client; do
+        start_listening_peer silent$client recv=5 until=/never
+        impatient 02-tcp-echo/$client
+        run timeout 20 "${PROG[@]}" 127.0.0.1 "$PORT" hello 3>&-
+        [ "$status" = 1 ]
+        [[ ${lines[-1]%$'\r'} =~ ^$client:\ recv:\ nothing\ came\ for\ 1\ s\ \((EAGAIN|WSAETIMEDOUT)\)$ ]]
+    done
+}
+
+@test "a silent client is given up, and the server says so and takes the next one" {
+    need python3
+    local server
+    for server in server framed_server; do
+        impatient 02-tcp-echo/$server
+        start_server $server "${PROG[@]}" 127.0.0.1 0
+        start_peer silent$server 127.0.0.1 "$PORT" end
+        wait_line $server "^$server: recv from 127\.0\.0\.1:[0-9]+: silent for 1 s, given up \((EAGAIN|WSAETIMEDOUT)\)\$"
+        wait_line silent$server 'end of stream'
+        [ $server = framed_server ] || still_serves
+    done
+}
+
+@test "Ctrl-C with a client connected is no error of that client" {
+    not_on_windows "there Ctrl-C ends the program at once"
+    need python3
+    local server
+    for server in server framed_server; do
+        serve $server
+        start_peer held$server 127.0.0.1 "$PORT" hex=0000000141 recv=5 end
+        wait_line held$server received
+        kill -TERM "$SERVER_PID"
+        wait_exit "$SERVER_PID"
+        [ "$(tail -n 1 "$BATS_TEST_TMPDIR/$server")" = stopped ]
+        run ! grep -E '^[a-z_]+: ' "$BATS_TEST_TMPDIR/$server"
     done
 }
 
