@@ -260,6 +260,21 @@ END
     [[ $output = *"$big bytes, each in its place" ]]
 }
 
+@test "a send takes only a part on a host with large buffers too" {
+    need_wire
+    cat >"$BATS_TEST_TMPDIR/large.scene" <<END
+title    buffers of 32 MB, more than is sent
+sysctl   client net.ipv4.tcp_wmem 4096 33554432 67108864
+sysctl   client net.ipv4.tcp_rmem 4096 33554432 67108864
+server   $BIN/02-tcp-echo/server 10.0.0.2 7000
+client   $BIN/02-tcp-echo/no_boundaries
+expect client : exit = 0
+END
+    run -0 timeout 60 "$BIN/wire" --events "$BATS_TEST_TMPDIR/large.scene" 3>&-
+    [[ $output =~ 'send(16777216) = '([0-9]+)'"' ]]
+    [ "${BASH_REMATCH[1]}" -gt 0 ] && [ "${BASH_REMATCH[1]}" -lt 16777216 ]
+}
+
 # ---- framing ---------------------------------------------------------------------------------
 
 @test "framed messages keep their boundaries however the stream is cut" {
