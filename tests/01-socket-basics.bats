@@ -111,6 +111,14 @@ with_few_files_open() {
     grep -qE '^AF_(X25|CCITT) +SOCK_SEQPACKET ' <<<"$output"
 }
 
+@test "a type that the system has exchanged for another is marked" {
+    [ "$(uname -s)" = Linux ] || skip "not on Windows nor macOS: Linux makes AF_UNIX SOCK_RAW a datagram socket"
+    not_on_windows "AF_UNIX has no raw sockets there"
+    run lesson $L/socket_types
+    grep -qE '^AF_UNIX +SOCK_RAW +made +SOCK_DGRAM .*  another type$' <<<"$output"
+    [ "$(grep -c 'another type' <<<"$output")" = 1 ]
+}
+
 # ---- addresses
 
 @test "every interface's MAC address is shown, as the system itself has it" {
