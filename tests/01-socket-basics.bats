@@ -654,6 +654,7 @@ END
         prog "$L/${words[0]}"
         run --separate-stderr sh -c '"$@" >/dev/full' sh "${PROG[@]}" "${words[@]:1}" 3>&-
         [ "$status" = 1 ]
+        # shellcheck disable=SC2154 # set by run
         [ "$stderr" = "${words[0]}: not all could be written to standard output" ]
     done
 }

@@ -187,14 +187,14 @@ END
 }
 
 @test "a port above 65535 and an empty one are refused, and not taken for another" {
-    local program port
+    local program wrong
     for program in server server_poll framed_server client framed_client; do
-        for port in 70000 65536 -1 ""; do
+        for wrong in 70000 65536 -1 ""; do
             prog 02-tcp-echo/$program
             [[ $program != *client ]] || set -- hello
-            run timeout 10 "${PROG[@]}" 127.0.0.1 "$port" "$@" 3>&-
+            run timeout 10 "${PROG[@]}" 127.0.0.1 "$wrong" "$@" 3>&-
             [ "$status" = 2 ]
-            [[ ${output%$'\r'} = "$program: port \"$port\": not a name, nor a number of 16 bits (65535 at most)" ]]
+            [[ ${output%$'\r'} = "$program: port \"$wrong\": not a name, nor a number of 16 bits (65535 at most)" ]]
         done
     done
 }
@@ -220,13 +220,13 @@ END
 
 @test "a server serves on when its log cannot be written, and says so at its end" {
     not_on_windows "no /dev/full there"
-    local server
+    local server full
     for server in server server_poll framed_server; do
         serve $server # a port that is free
         kill "$SERVER_PID"
         wait_exit "$SERVER_PID"
         start full sh -c 'exec "$@" >/dev/full' sh "${PROG[@]}" 127.0.0.1 "$PORT"
-        SERVER_PID=$STARTED_PID
+        full=$STARTED_PID
         for _ in $(seq 250); do
             (: <>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && break
             sleep 0.02
@@ -237,9 +237,9 @@ END
             still_serves
             still_serves
         fi
-        kill "$SERVER_PID"
+        kill "$full"
         status=0
-        wait_exit "$SERVER_PID" || status=$?
+        wait_exit "$full" || status=$?
         [ "$status" = 1 ]
         [ "$(tail -n 1 "$BATS_TEST_TMPDIR/full")" = "$server: not all of the log could be written" ]
     done
