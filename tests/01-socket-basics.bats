@@ -694,6 +694,6 @@ END
     for seconds in never 5x 0 ""; do
         run lesson $L/web_server "$SITE" 127.0.0.1 0 "$seconds"
         [ "$status" = 2 ]
-        [[ $output == "web_server: $seconds: SECONDS is a number from 1 to 3600" ]]
+        [[ ${output%$'\r'} == "web_server: $seconds: SECONDS is a number from 1 to 3600" ]]
     done
 }

@@ -41,15 +41,16 @@ prog() {
 }
 
 impatient() {
-    local from=$BATS_TEST_TMPDIR/impatient to=$BATS_TEST_TMPDIR/impatient/${1##*/}$EXE cc=(cc)
-    [ "${SUITE:-native}" != windows ] ||
-        cc=(x86_64-w64-mingw32-gcc -D_WIN32_WINNT=0x0A00 -D__USE_MINGW_ANSI_STDIO=1)
-    need "${cc[0]}"
+    local from=$BATS_TEST_TMPDIR/impatient to=$BATS_TEST_TMPDIR/impatient/${1##*/}$EXE
+    local compile=(cc -o "$to" "$from/$1.c")
+    [ "${SUITE:-native}" != windows ] || compile=(x86_64-w64-mingw32-gcc -D_WIN32_WINNT=0x0A00
+        -D__USE_MINGW_ANSI_STDIO=1 -o "$to" "$from/$1.c" -lws2_32)
+    need "${compile[0]}"
     mkdir -p "$from/${1%/*}"
     ln -sfn "$ROOT/common" "$from/common"
     sed -E 's/= *[36]0 \* 1000/= 1000/; s/^ +[36]0 \* 1000/1000/' "$ROOT/$1.c" >"$from/$1.c"
     ! cmp -s "$ROOT/$1.c" "$from/$1.c" || return 1
-    "${cc[@]}" -o "$to" "$from/$1.c" $([ -z "$EXE" ] || echo -lws2_32) 3>&-
+    "${compile[@]}" 3>&- || return 1
     PROG=(${RUNNER[@]+"${RUNNER[@]}"} "$to")
 }
 
