@@ -195,6 +195,10 @@ with_few_files_open() {
             [[ ${output%$'\r'} = "$name: port \"$port\": not a name, nor a number of 16 bits (65535 at most)" ]]
         done
     done
+    for port in 70000 -1 "" 80x; do
+        run lesson $L/web_server_small "$SITE" "$port"
+        [ "$status" = 2 ]
+    done
     run lesson $L/resolve 127.0.0.1 65535
     [[ $output == *"IPv4  127.0.0.1:65535 "* ]]
     ! grep -qE '^http[[:space:]]+80/tcp' /etc/services || {
@@ -513,6 +517,64 @@ END
     wait_line server 'GET /socket.svg 200'
 }
 
+# ---- the small web server
+
+serve_small() {
+    prog $L/web_server_small
+    start_server small "${PROG[@]}" "$SITE" 0
+    URL=http://127.0.0.1:$PORT
+}
+
+@test "the small server sends its three files, and nothing else" {
+    need curl
+    SITE=$ROOT/$L/www
+    serve_small
+    for pair in =index.html style.css=style.css socket.svg=socket.svg; do
+        curl -sf -m 20 "$URL/${pair%%=*}" 3>&- | cmp - "$SITE/${pair#*=}"
+    done
+    run ask 'GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n'
+    [ "${lines[0]}" = "HTTP/1.1 200 OK" ]
+    [[ $output == *$'\nContent-Type: text/css; charset=utf-8\n'* ]]
+    for path in /index.html /nothing /../web_client.c //etc/passwd; do
+        [ "$(status_of "GET $path HTTP/1.0\n\n")" = "HTTP/1.1 404 Not Found" ]
+    done
+    [ "$(status_of 'hello\n\n')" = "HTTP/1.1 400 Bad Request" ]
+    run ask 'POST / HTTP/1.0\n\n'
+    [ "${lines[0]}" = "HTTP/1.1 405 Method Not Allowed" ]
+    [[ $output == *"Allow: GET"* ]]
+    rm -f "$BATS_TEST_TMPDIR/site/index.html"
+    browse "$URL/"
+    [[ $output == *"This page came through a socket"* ]]
+    wait_line small ': 200 OK'
+}
+
+@test "the small server outlives every client, and each costs the others seconds at most" {
+    need curl
+    serve_small
+    long=$(printf '%05000d' 0)
+    for request in '' 'GET / HT' 'GET / HTTP/1.0\n\nGET / HTTP/1.0\n\n' "GET /$long HTTP/1.0\n\n" '\0\0\n\n'; do
+        exec 4<>"/dev/tcp/127.0.0.1/$PORT"
+        # shellcheck disable=SC2059
+        printf "$request" >&4 || true # it may have been refused already, by RST
+        exec 4>&-
+    done
+    head -c 300000 /dev/zero >"$SITE/style.css" # more than it has room for
+    [ "$(status_of 'GET /style.css HTTP/1.0\n\n')" = "HTTP/1.1 500 Internal Server Error" ]
+    exec 4<>"/dev/tcp/127.0.0.1/$PORT" # says nothing, and stays
+    run curl -s -m 20 "$URL/" 3>&-
+    [ "$output" = "<p>the first page</p>" ]
+    exec 4>&-
+    exec 4<>"/dev/tcp/127.0.0.1/$PORT" # and one that says a little, again and again
+    drip() {
+        while sleep 0.1 && printf x; do :; done
+    }
+    drip >&4 2>/dev/null 4>&- 3>&- &
+    STARTED+=("$!")
+    exec 4>&-
+    run curl -s -m 20 "$URL/" 3>&-
+    [ "$output" = "<p>the first page</p>" ]
+}
+
 # ---- the web client
 
 @test "the client prints status, headers and body" {
@@ -681,7 +743,7 @@ END
 }
 
 @test "each program explains itself, and refuses wrong arguments in one line" {
-    for name in fd_is_a_file socket_types who_am_i resolve web_server web_client; do
+    for name in fd_is_a_file socket_types who_am_i resolve web_server_small web_server web_client; do
         run lesson $L/$name --help
         [ "$status" = 0 ]
         [[ $output == "usage: $name"* ]]
