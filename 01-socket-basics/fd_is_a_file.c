@@ -4,8 +4,8 @@
  * Compile:   cc -o fd_is_a_file fd_is_a_file.c   (Windows: gcc ... -lws2_32)
  * Try it:    ./fd_is_a_file                      (it is both ends of a connection itself)
  * Look for:  POSIX: the file and the sockets get neighbouring numbers from one table, and
- *            write() and read() move the bytes of the connection. What makes them different
- *            is in fstat(), and in lseek(): a stream has no position.
+ *            write() and read() move the bytes of both. What makes them different is in
+ *            fstat(), and in lseek(): a stream has no position.
  *            Windows: a SOCKET is no descriptor of the C runtime, and _write() on it fails.
  * See also:  socket_types.c; ../02-tcp-echo/server.c for the calls used here.
  */
@@ -61,20 +61,29 @@ static int show(void) {
     printf("file    descriptor %d, a number of the C runtime\n", _fileno(file));
     printf("socket  SOCKET %llu, a handle of the kernel\n", (unsigned long long)ours);
 
+    int count = _read(_fileno(file), text, 2); /* each program begins with MZ */
+    printf("_read(file) = %d: \"%s\"\n", count, text);
+    int failed = count != 2;
+
     /* The C runtime knows only the descriptors that it has given out itself. */
     _set_invalid_parameter_handler(carry_on);
-    int count = _write((int)ours, "hello", 5);
+    count = _write((int)ours, "hello", 5);
     printf("_write(SOCKET) = %d%s\n", count,
            count < 0 && errno == EBADF ? ": Bad file descriptor (EBADF)" : "");
 
     count = send(ours, "hello", 5, 0);
     printf("send(SOCKET) = %d\n", count);
+    failed |= count != 5;
     count = recv(theirs, text, 5, 0);
-    printf("recv(SOCKET) = %d: \"%s\"\n", count, text);
+    if (count < 0)
+        net_perror(net_error(), "fd_is_a_file: recv");
+    else
+        printf("recv(SOCKET) = %d: \"%s\"\n", count, text);
+    failed |= count != 5;
     net_close(ours);
     net_close(theirs);
     fclose(file);
-    return count == 5 ? 0 : 1;
+    return failed;
 }
 
 #else
@@ -90,9 +99,34 @@ static void describe(const char *what, int fd) {
                                          : "something else");
 }
 
+/* What a call has returned; for -1 also why. */
+static void result(ssize_t value) {
+    printf(" = %zd", value);
+    if (value < 0)
+        printf(": %s (%s)", strerror(errno),
+               errno == ESPIPE ? "ESPIPE" : net_error_name(errno));
+}
+
+/* The same three calls on a file and on a connection, whose two ends have a descriptor
+ * each. Returns how many bytes came back. */
+static ssize_t use(const char *what, int out, int in) {
+    char text[6] = "";
+    printf("%-7s write(%d, \"hello\", 5)", what, out);
+    result(write(out, "hello", 5));
+
+    /* A file has a position to go back to. A stream does not: what was read is gone. */
+    printf("\n        lseek(%d, 0)", in);
+    result(lseek(in, 0, SEEK_SET));
+
+    printf("\n        read(%d, ..., 5)", in);
+    ssize_t count = read(in, text, 5);
+    result(count);
+    printf(count > 0 ? ": \"%s\"\n" : "\n", text);
+    return count;
+}
+
 static int show(void) {
     socket_t ours, theirs;
-    char text[6] = "";
     FILE *file = tmpfile(); /* on disk, and removed when we end */
     if (file == NULL) {
         perror("fd_is_a_file: a temporary file");
@@ -104,20 +138,12 @@ static int show(void) {
     describe("a socket, connected", ours);
     describe("the other end, accepted", theirs);
 
-    /* The same two calls that move the bytes of a file on disk. */
-    ssize_t count = write(ours, "hello", 5);
-    printf("write(%d, \"hello\", 5) = %zd\n", ours, count);
-    count = read(theirs, text, 5);
-    printf("read(%d, ..., 5) = %zd: \"%s\"\n", theirs, count, text);
-
-    /* A file has a position to go back to. A stream does not: what was read is gone. */
-    if (lseek(theirs, 0, SEEK_SET) < 0)
-        printf("lseek(%d, 0) = -1: %s%s\n", theirs, strerror(errno),
-               errno == ESPIPE ? " (ESPIPE)" : "");
+    int failed = use("file", fileno(file), fileno(file)) != 5;
+    failed |= use("socket", ours, theirs) != 5;
     net_close(ours);
     net_close(theirs);
     fclose(file);
-    return count == 5 ? 0 : 1;
+    return failed;
 }
 
 #endif
@@ -138,6 +164,10 @@ int main(int argc, char **argv) {
         return 1;
     }
     int failed = show();
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "fd_is_a_file: not all could be written to standard output\n");
+        failed = 1;
+    }
     net_stop();
     return failed;
 }

@@ -10,6 +10,7 @@
  * See also:  who_am_i.c; ../02-tcp-echo/client.c, which tries each address in turn.
  */
 #include "../common/net.h"
+#include <stdlib.h>
 
 static void print_bytes(const void *from, size_t count) {
     const unsigned char *byte = from;
@@ -43,6 +44,8 @@ int main(int argc, char **argv) {
     }
     const char *host = argv[1];
     const char *port = argc == 3 ? argv[2] : "80";
+    if (!net_is_port("resolve", port))
+        return 2;
     int err = net_start();
     if (err != 0) {
         net_perror(err, "resolve: start");
@@ -78,6 +81,10 @@ int main(int argc, char **argv) {
     }
     show_byte_order(port_on_cable);
     freeaddrinfo(list);
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "resolve: not all could be written to standard output\n");
+        failed = 1;
+    }
     net_stop();
-    return 0;
+    return failed;
 }

@@ -76,7 +76,8 @@ static const char *type_name(int number) {
 
 static void try_to_make(int f, int t) {
     /* 0 means: the protocol that goes with this family and type. A raw socket has none of
-     * its own: it must say whose packets it wants. Only an administrator may make one. */
+     * its own: it must say whose packets it wants. Only an administrator may make a raw
+     * Internet socket. */
     int protocol = 0;
     if (types[t].number == SOCK_RAW && families[f].number == AF_INET)
         protocol = IPPROTO_ICMP;
@@ -98,9 +99,11 @@ static void try_to_make(int f, int t) {
         name = known ? known->p_name : "";
         snprintf(number, sizeof number, "%d", protocol);
     }
-    printf("%-9s %-15s made    %-15s %3s %-10s %8d %8d\n", families[f].name, types[t].name,
-           type_name(option_of(s, SO_TYPE)), number, name, option_of(s, SO_SNDBUF),
-           option_of(s, SO_RCVBUF));
+    int type =
+        option_of(s, SO_TYPE); /* Linux has no raw AF_UNIX: it makes a datagram one */
+    printf("%-9s %-15s made    %-15s %3s %-10s %8d %8d%s\n", families[f].name,
+           types[t].name, type_name(type), number, name, option_of(s, SO_SNDBUF),
+           option_of(s, SO_RCVBUF), type == types[t].number ? "" : "  another type");
     net_close(s);
 }
 
@@ -126,6 +129,11 @@ int main(int argc, char **argv) {
     for (int f = 0; f < FAMILIES; f++)
         for (int t = 0; t < TYPES; t++)
             try_to_make(f, t);
+    int failed = 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "socket_types: not all could be written to standard output\n");
+        failed = 1;
+    }
     net_stop();
-    return 0;
+    return failed;
 }

@@ -78,13 +78,23 @@ static const char *parse_url(const char *text, struct url *url) {
     return NULL;
 }
 
+/* What went wrong with a call. One that has waited for our limit in vain says "not now". */
+static void complain(const char *call, const char *in_vain) {
+    int err = net_error();
+    if (net_would_block(err) || err == NET_E(TIMEDOUT)) /* POSIX; Windows */
+        fprintf(stderr, "web_client: %s: %s for %d s (%s)\n", call, in_vain, WAIT_MS / 1000,
+                net_error_name(err));
+    else
+        net_perror(err, "web_client: %s", call);
+}
+
 static int send_all(socket_t s, const char *bytes, size_t count) {
     while (count > 0) {
         ssize_t sent = send(s, bytes, (io_len)count, 0);
         if (sent < 0 && net_error() == NET_E(INTR))
             continue;
         if (sent < 0) {
-            net_perror(net_error(), "web_client: send");
+            complain("send", "nothing was taken");
             return -1;
         }
         bytes += sent;
@@ -112,8 +122,13 @@ static socket_t connect_to(const char *host, const char *port) {
         net_timeout(s, SO_RCVTIMEO, WAIT_MS);
         net_timeout(s, SO_SNDTIMEO, WAIT_MS); /* on Linux this limits connect() too */
         if (connect(s, a->ai_addr, (socklen_t)a->ai_addrlen) < 0) {
-            net_perror(net_error(), "web_client: connect %s",
-                       net_address(a->ai_addr, (socklen_t)a->ai_addrlen, name));
+            int err = net_error();
+            net_address(a->ai_addr, (socklen_t)a->ai_addrlen, name);
+            if (err == NET_E(INPROGRESS)) /* our limit has ended it, on Linux */
+                fprintf(stderr, "web_client: connect %s: no answer within %d s (%s)\n",
+                        name, WAIT_MS / 1000, net_error_name(err));
+            else
+                net_perror(err, "web_client: connect %s", name);
             net_close(s);
             s = NO_SOCKET;
         }
@@ -140,7 +155,7 @@ static int fill(struct reader *r) {
         count = recv(r->s, r->bytes, sizeof r->bytes, 0);
     while (count < 0 && net_error() == NET_E(INTR));
     if (count < 0)
-        net_perror(net_error(), "web_client: recv");
+        complain("recv", "nothing came");
     r->next = 0;
     r->end = count > 0 ? (size_t)count : 0;
     return count > 0 ? 1 : (int)count;

@@ -575,8 +575,11 @@ int main(int argc, char **argv) {
     }
     const char *host = argc >= 4 ? argv[2] : "127.0.0.1";
     const char *port = argc >= 4 ? argv[3] : "8000";
-    int patience = argc == 5 ? atoi(argv[4]) : PATIENCE;
-    if (patience < 1 || patience > 3600) {
+    if (!net_is_port("web_server", port))
+        return 2;
+    char *end = "";
+    long patience = argc == 5 ? strtol(argv[4], &end, 10) : PATIENCE;
+    if (*end != '\0' || patience < 1 || patience > 3600) {
         fprintf(stderr, "web_server: %s: SECONDS is a number from 1 to 3600\n", argv[4]);
         return 2;
     }
@@ -635,9 +638,13 @@ int main(int argc, char **argv) {
 #else
     (void)on_interrupt;
 #endif
-    serve(listener, &folder, patience);
+    serve(listener, &folder, (int)patience);
     net_close(listener);
     net_stop();
     printf("stopped\n");
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* the clients were served all the same */
+        fprintf(stderr, "web_server: not all of the log could be written\n");
+        return 1;
+    }
     return 0;
 }

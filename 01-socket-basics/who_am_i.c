@@ -3,10 +3,10 @@
  * Usage:     who_am_i
  * Compile:   cc -o who_am_i who_am_i.c   (Windows: gcc ... -lws2_32 -liphlpapi)
  * Try it:    ./who_am_i
- * Look for:  each interface has one MAC address and several IP addresses, not the other way
- *            round. A MAC address names the interface to its neighbours on one cable; it
- *            never gets past the first router. An IP address gets a packet to this host
- *            from anywhere, and the port decides which socket on the host has it.
+ * Look for:  each interface has at most one MAC address and any number of IP addresses. A
+ *            MAC address names the interface to its neighbours on one cable; it never gets
+ *            past the first router. An IP address gets a packet to this host from wherever
+ *            the address is routed, and the port decides which socket on the host has it.
  * See also:  resolve.c; ../03-udp-echo for sendto() and recvfrom().
  */
 #include "../common/net.h"
@@ -228,6 +228,10 @@ int main(int argc, char **argv) {
     print_ports();
     printf("one IP address, two ports\n");
     failed |= tell_apart_by_port() < 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "who_am_i: not all could be written to standard output\n");
+        failed = 1;
+    }
     net_stop();
     return failed;
 }

@@ -14,10 +14,23 @@
 #include <stdlib.h>
 
 enum {
-    CHUNK = 16 * 1024, /* sent before its echo is read: less than any socket buffer */
+    /* Sent before its echo is read. All of it fits into the buffers on its way back, so the
+     * server never has to wait for us: on Linux they begin at 16 KB (the server's, to send)
+     * and 128 KB (ours, to receive). */
+    CHUNK = 16 * 1024,
     REPLY_LIMIT_MS =
         30 * 1000 /* a server silent, or not reading, for so long is given up */
 };
+
+/* What went wrong with a call. One that has waited for our limit in vain says "not now". */
+static void complain(const char *call, const char *in_vain) {
+    int err = net_error();
+    if (net_would_block(err) || err == NET_E(TIMEDOUT)) /* POSIX; Windows */
+        fprintf(stderr, "client: %s: %s for %d s (%s)\n", call, in_vain,
+                REPLY_LIMIT_MS / 1000, net_error_name(err));
+    else
+        net_perror(err, "client: %s", call);
+}
 
 /* send() may take only part of what it is given, when the send buffer is nearly full. */
 static int send_all(socket_t s, const char *bytes, size_t count) {
@@ -26,7 +39,7 @@ static int send_all(socket_t s, const char *bytes, size_t count) {
         if (sent < 0 && net_error() == NET_E(INTR))
             continue;
         if (sent < 0) {
-            net_perror(net_error(), "client: send");
+            complain("send", "nothing was taken");
             return -1;
         }
         bytes += sent;
@@ -48,8 +61,8 @@ static long long receive(socket_t s, size_t wanted) {
         if (count < 0 && net_error() == NET_E(INTR))
             continue;
         if (count < 0) {
-            /* The server's RST; EAGAIN or WSAETIMEDOUT: nothing came for too long. */
-            net_perror(net_error(), "client: recv");
+            /* The server's RST, say, or its silence. */
+            complain("recv", "nothing came");
             return -1;
         }
         if (fwrite(chunk, 1, (size_t)count, stdout) != (size_t)count) {
@@ -165,11 +178,13 @@ int main(int argc, char **argv) {
             }
         }
     }
-    if (fflush(stdout) != 0) { /* a full disk shows here at the latest */
-        perror("client: write to standard output");
+    /* A full disk: stdout goes out line by line, so there may be nothing left to flush, and
+     * the printf() that failed went unseen. ferror() remembers it. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "client: not all could be written to standard output\n");
         failed = 1;
     }
-    net_close(s); /* both FINs have gone: the kernel keeps this end in TIME_WAIT */
+    net_close(s); /* if both FINs have gone, this end is kept in TIME_WAIT */
     net_stop();
     return failed ? 1 : 0;
 }

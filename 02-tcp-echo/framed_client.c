@@ -24,13 +24,23 @@ enum {
     REPLY_LIMIT_MS = 30 * 1000
 };
 
+/* What went wrong with a call. One that has waited for our limit in vain says "not now". */
+static void complain(const char *call, const char *in_vain) {
+    int err = net_error();
+    if (net_would_block(err) || err == NET_E(TIMEDOUT)) /* POSIX; Windows */
+        fprintf(stderr, "framed_client: %s: %s for %d s (%s)\n", call, in_vain,
+                REPLY_LIMIT_MS / 1000, net_error_name(err));
+    else
+        net_perror(err, "framed_client: %s", call);
+}
+
 static int send_all(socket_t s, const unsigned char *bytes, size_t count) {
     while (count > 0) {
         ssize_t sent = send(s, (const void *)bytes, (io_len)count, 0);
         if (sent < 0 && net_error() == NET_E(INTR))
             continue;
         if (sent < 0) {
-            net_perror(net_error(), "framed_client: send");
+            complain("send", "nothing was taken");
             return -1;
         }
         bytes += sent;
@@ -47,7 +57,7 @@ static int recv_exactly(socket_t s, unsigned char *bytes, size_t wanted) {
         if (count < 0 && net_error() == NET_E(INTR))
             continue;
         if (count < 0) {
-            net_perror(net_error(), "framed_client: recv");
+            complain("recv", "nothing came");
             return -1;
         }
         if (count == 0) {
@@ -96,8 +106,12 @@ static int read_reply(socket_t s, const char *message) {
     }
     if (recv_exactly(s, reply, length) < 0)
         return -1;
+    int same = length == strlen(message) && memcmp(reply, message, length) == 0;
+    for (size_t i = 0; i < length; i++) /* codes that would command our terminal */
+        if (reply[i] < ' ' || reply[i] == 127)
+            reply[i] = reply[i] == '\t' ? ' ' : '?';
     printf("%lu bytes: %.*s\n", (unsigned long)length, (int)length, (const char *)reply);
-    if (length != strlen(message) || memcmp(reply, message, length) != 0) {
+    if (!same) {
         fprintf(stderr, "framed_client: that is not the message that was sent\n");
         return -1;
     }
@@ -177,9 +191,9 @@ int main(int argc, char **argv) {
     socket_t s = connect_to(argv[1], argv[2]);
     if (s == NO_SOCKET)
         return 1;
-    /* TCP_NODELAY: each piece goes at once in a segment of its own. Without it the kernel
-     * would gather the small ones while an ACK is out (Nagle), and hide what we want to
-     * see. */
+    /* TCP_NODELAY: a small piece need not wait while an ACK is out (Nagle). It goes at once
+     * if the congestion window has room, 10 segments at first; those that find none are put
+     * together: over a cable with delay, 26 send() make 11 segments (README.md). */
     int on = 1;
     if (setsockopt(s, IPPROTO_TCP, TCP_NODELAY, (const void *)&on, sizeof on) < 0 ||
         net_timeout(s, SO_RCVTIMEO, REPLY_LIMIT_MS) < 0 ||
@@ -202,6 +216,10 @@ int main(int argc, char **argv) {
     }
     for (int i = 3; i < argc && !failed; i++)
         failed = read_reply(s, argv[i]) < 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk, say */
+        fprintf(stderr, "framed_client: not all could be written to standard output\n");
+        failed = 1;
+    }
     net_close(s);
     net_stop();
     return failed;

@@ -51,6 +51,17 @@ static int send_all(socket_t s, const unsigned char *bytes, size_t count) {
     return 0;
 }
 
+static void complain(const char *call, const char *peer, const char *in_vain) {
+    int err = net_error();
+    if (stop)
+        return;
+    if (net_would_block(err) || err == NET_E(TIMEDOUT))
+        fprintf(stderr, "framed_server: %s %s: %s for %d s, given up (%s)\n", call, peer,
+                in_vain, IDLE_LIMIT_MS / 1000, net_error_name(err));
+    else
+        net_perror(err, "framed_server: %s %s", call, peer);
+}
+
 /* As many recv() as it takes to get `wanted` bytes. Returns how many came before the peer's
  * FIN: fewer than wanted means that the stream has ended. -1 is an error. */
 static long recv_exactly(socket_t s, unsigned char *bytes, size_t wanted) {
@@ -108,11 +119,11 @@ static int echo_message(socket_t client, const char *peer, unsigned number) {
             /* In one send(): length and message leave together. */
             if (send_all(client, frame, HEADER + (size_t)length) == 0)
                 return 1;
-            net_perror(net_error(), "framed_server: send to %s", peer);
+            complain("send to", peer, "not reading");
             return 0;
         }
     }
-    net_perror(net_error(), "framed_server: recv from %s", peer);
+    complain("recv from", peer, "silent");
     return 0;
 }
 
@@ -219,5 +230,9 @@ int main(int argc, char **argv) {
     net_close(listener);
     net_stop();
     printf("stopped\n");
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* the clients were served all the same */
+        fprintf(stderr, "framed_server: not all of the log could be written\n");
+        return 1;
+    }
     return 0;
 }

@@ -45,6 +45,18 @@ static int send_all(socket_t s, const char *bytes, size_t count) {
     return 0;
 }
 
+/* Why this client is done with. If it is for Ctrl-C, there is nothing to say. */
+static void complain(const char *call, const char *peer, const char *in_vain) {
+    int err = net_error();
+    if (stop)
+        return;
+    if (net_would_block(err) || err == NET_E(TIMEDOUT)) /* our limit: POSIX; Windows */
+        fprintf(stderr, "server: %s %s: %s for %d s, given up (%s)\n", call, peer, in_vain,
+                IDLE_LIMIT_MS / 1000, net_error_name(err));
+    else
+        net_perror(err, "server: %s %s", call, peer);
+}
+
 /* The stream has no messages in it: one recv() returns whatever has arrived so far. */
 static void echo_until_eof(socket_t client, const char *peer) {
     char chunk[CHUNK];
@@ -60,11 +72,11 @@ static void echo_until_eof(socket_t client, const char *peer) {
             continue;
         if (count < 0) {
             /* Its RST, or silence beyond our limit: this client's end, not ours. */
-            net_perror(net_error(), "server: recv from %s", peer);
+            complain("recv from", peer, "silent");
             return;
         }
         if (send_all(client, chunk, (size_t)count) < 0) {
-            net_perror(net_error(), "server: send to %s", peer);
+            complain("send to", peer, "not reading");
             return;
         }
         total += (unsigned long long)count;
@@ -191,10 +203,14 @@ int main(int argc, char **argv) {
             net_timeout(client, SO_SNDTIMEO, IDLE_LIMIT_MS) < 0)
             net_perror(net_error(), "server: setsockopt");
         echo_until_eof(client, peer);
-        net_close(client); /* our FIN: CLOSE_WAIT to LAST_ACK */
+        net_close(client); /* our FIN: if the client's has come, CLOSE_WAIT to LAST_ACK */
     }
     net_close(listener);
     net_stop();
     printf("stopped\n");
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* the clients were served all the same */
+        fprintf(stderr, "server: not all of the log could be written\n");
+        return 1;
+    }
     return 0;
 }

@@ -203,7 +203,8 @@ static inline int net_timeout(socket_t s, int option, int ms) {
 static inline int net_is_port(const char *program, const char *text) {
     if (*text != '\0' && strtoul(text, NULL, 10) <= 65535)
         return 1;
-    fprintf(stderr, "%s: port %s: a port is 16 bits, 65535 at most\n", program, text);
+    fprintf(stderr, "%s: port \"%s\": not a name, nor a number of 16 bits\n", program,
+            text);
     return 0;
 }
 

@@ -63,12 +63,35 @@ with_few_files_open() {
     [ "$socket" = $((file + 1)) ]
 }
 
-@test "POSIX: write() and read() move bytes over a connection, which has no position" {
+@test "POSIX: write() and read() move the bytes of a file and of a connection, which has no position" {
     not_on_windows "the file calls fail there"
     run lesson $L/fd_is_a_file
-    [[ $output =~ 'write('[0-9]+', "hello", 5) = 5' ]]
-    [[ $output =~ 'read('[0-9]+', ..., 5) = 5: "hello"' ]]
-    [[ $output =~ 'lseek('[0-9]+', 0) = -1: Illegal seek (ESPIPE)' ]]
+    [ "$status" = 0 ]
+    [[ ${lines[3]} =~ ^'file    write('([0-9]+)', "hello", 5) = 5'$ ]]
+    file=${BASH_REMATCH[1]}
+    [ "${lines[4]}" = "        lseek($file, 0) = 0" ]
+    [ "${lines[5]}" = "        read($file, ..., 5) = 5: \"hello\"" ]
+    [[ ${lines[6]} =~ ^'socket  write('[0-9]+', "hello", 5) = 5'$ ]]
+    [[ ${lines[7]} =~ ^'        lseek('([0-9]+)', 0) = -1: Illegal seek (ESPIPE)'$ ]]
+    [ "${lines[8]}" = "        read(${BASH_REMATCH[1]}, ..., 5) = 5: \"hello\"" ]
+}
+
+@test "POSIX: a file at its end and a silent connection are told apart, and by name" {
+    not_on_windows "the file calls fail there"
+    need cc
+    # The exercise: what fprintf() holds back, read() does not get.
+    mkdir "$BATS_TEST_TMPDIR/L"
+    ln -s "$ROOT/common" "$BATS_TEST_TMPDIR/common"
+    sed -e 's|result(write(out, "hello", 5));|FILE *f = fdopen(out, "w"); result(fprintf(f, "hello"));|' \
+        -e 's/WAIT_MS = 5000/WAIT_MS = 50/' "$ROOT/$L/fd_is_a_file.c" >"$BATS_TEST_TMPDIR/L/a.c"
+    cc -o "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/L/a.c" 3>&-
+    run "$BATS_TEST_TMPDIR/a" 3>&-
+    [ "$status" = 1 ]
+    [[ ${lines[5]} =~ ^' '+'read('[0-9]+', ..., 5) = 0'$ ]]
+    [[ ${lines[8]} =~ ^' '+'read('[0-9]+', ..., 5) = -1: '.*' (EAGAIN)'$ ]]
+    sed -i 's|result(fprintf(f, "hello"));|& fflush(f);|' "$BATS_TEST_TMPDIR/L/a.c"
+    cc -o "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/L/a.c" 3>&-
+    "$BATS_TEST_TMPDIR/a" 3>&-
 }
 
 # ---- kinds of sockets
@@ -86,6 +109,14 @@ with_few_files_open() {
     [ "$(grep -E '^AF_' <<<"$output" | grep -cvE ' made | (WSA)?E[A-Z]+ \(')" = 0 ]
     grep -qE '^AF_INET +SOCK_SEQPACKET +(WSA)?E[A-Z]+ ' <<<"$output"
     grep -qE '^AF_(X25|CCITT) +SOCK_SEQPACKET ' <<<"$output"
+}
+
+@test "a type that the system has exchanged for another is marked" {
+    [ "$(uname -s)" = Linux ] || skip "not on Windows nor macOS: Linux makes AF_UNIX SOCK_RAW a datagram socket"
+    not_on_windows "AF_UNIX has no raw sockets there"
+    run lesson $L/socket_types
+    grep -qE '^AF_UNIX +SOCK_RAW +made +SOCK_DGRAM .*  another type$' <<<"$output"
+    [ "$(grep -c 'another type' <<<"$output")" = 1 ]
 }
 
 # ---- addresses
@@ -152,6 +183,28 @@ with_few_files_open() {
     run lesson $L/resolve 127.0.0.1 no-such-service
     [ "$status" = 1 ]
     [[ $output == "resolve: 127.0.0.1 port no-such-service: "?* ]]
+}
+
+@test "a port above 65535 and an empty one are refused, and not taken for another" {
+    for port in 70000 65536 -1 ""; do
+        for name in resolve web_server; do
+            prog $L/$name
+            [ $name = resolve ] || PROG+=("$SITE")
+            run timeout 10 "${PROG[@]}" 127.0.0.1 "$port" 3>&-
+            [ "$status" = 2 ]
+            [[ ${output%$'\r'} = "$name: port \"$port\": not a name, nor a number of 16 bits" ]]
+        done
+    done
+    for port in 70000 -1 "" 80x; do
+        run lesson $L/web_server_small "$SITE" "$port"
+        [ "$status" = 2 ]
+    done
+    run lesson $L/resolve 127.0.0.1 65535
+    [[ $output == *"IPv4  127.0.0.1:65535 "* ]]
+    ! grep -qE '^http[[:space:]]+80/tcp' /etc/services || {
+        run lesson $L/resolve 127.0.0.1 http
+        [[ $output == *"IPv4  127.0.0.1:80 "* ]]
+    }
 }
 
 # ---- the web server
@@ -464,6 +517,64 @@ END
     wait_line server 'GET /socket.svg 200'
 }
 
+# ---- the small web server
+
+serve_small() {
+    prog $L/web_server_small
+    start_server small "${PROG[@]}" "$SITE" 0
+    URL=http://127.0.0.1:$PORT
+}
+
+@test "the small server sends its three files, and nothing else" {
+    need curl
+    SITE=$ROOT/$L/www
+    serve_small
+    for pair in =index.html style.css=style.css socket.svg=socket.svg; do
+        curl -sf -m 20 "$URL/${pair%%=*}" 3>&- | cmp - "$SITE/${pair#*=}"
+    done
+    run ask 'GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n'
+    [ "${lines[0]}" = "HTTP/1.1 200 OK" ]
+    [[ $output == *$'\nContent-Type: text/css; charset=utf-8\n'* ]]
+    for path in /index.html /nothing /../web_client.c //etc/passwd; do
+        [ "$(status_of "GET $path HTTP/1.0\n\n")" = "HTTP/1.1 404 Not Found" ]
+    done
+    [ "$(status_of 'hello\n\n')" = "HTTP/1.1 400 Bad Request" ]
+    run ask 'POST / HTTP/1.0\n\n'
+    [ "${lines[0]}" = "HTTP/1.1 405 Method Not Allowed" ]
+    [[ $output == *"Allow: GET"* ]]
+    rm -f "$BATS_TEST_TMPDIR/site/index.html"
+    browse "$URL/"
+    [[ $output == *"This page came through a socket"* ]]
+    wait_line small ': 200 OK'
+}
+
+@test "the small server outlives every client, and each costs the others seconds at most" {
+    need curl
+    serve_small
+    long=$(printf '%05000d' 0)
+    for request in '' 'GET / HT' 'GET / HTTP/1.0\n\nGET / HTTP/1.0\n\n' "GET /$long HTTP/1.0\n\n" '\0\0\n\n'; do
+        exec 4<>"/dev/tcp/127.0.0.1/$PORT"
+        # shellcheck disable=SC2059
+        printf "$request" >&4 || true # it may have been refused already, by RST
+        exec 4>&-
+    done
+    head -c 300000 /dev/zero >"$SITE/style.css" # more than it has room for
+    [ "$(status_of 'GET /style.css HTTP/1.0\n\n')" = "HTTP/1.1 500 Internal Server Error" ]
+    exec 4<>"/dev/tcp/127.0.0.1/$PORT" # says nothing, and stays
+    run curl -s -m 20 "$URL/" 3>&-
+    [ "$output" = "<p>the first page</p>" ]
+    exec 4>&-
+    exec 4<>"/dev/tcp/127.0.0.1/$PORT" # and one that says a little, again and again
+    drip() {
+        while sleep 0.1 && printf x; do :; done
+    }
+    drip >&4 2>/dev/null 4>&- 3>&- &
+    STARTED+=("$!")
+    exec 4>&-
+    run curl -s -m 20 "$URL/" 3>&-
+    [ "$output" = "<p>the first page</p>" ]
+}
+
 # ---- the web client
 
 @test "the client prints status, headers and body" {
@@ -495,6 +606,23 @@ END
     run lesson $L/web_client http://127.0.0.1:1/
     [ "$status" = 1 ]
     [[ $output =~ "web_client: connect 127.0.0.1:1: Connection refused ("(WSA)?ECONNREFUSED")" ]]
+}
+
+@test "a host that does not answer is given up, and the client says how long it has waited" {
+    need_wire
+    impatient $L/web_client
+    run timeout 30 "$BIN/wire" --events --drop 'client > SYN' \
+        -- "$BIN/$L/web_server" "$SITE" 10.0.0.2 8000 -- "${PROG[@]}" http://10.0.0.2:8000/ 3>&-
+    [[ $output == *'prints "web_client: connect 10.0.0.2:8000: no answer within 1 s (EINPROGRESS)"'* ]]
+}
+
+@test "a silent server is given up, and the client says that nothing came, and for how long" {
+    impatient $L/web_client
+    serve_bytes "$BATS_TEST_TMPDIR/pipe" # cat waits for somebody to write into it
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    run timeout 20 "${PROG[@]}" "$URL/" 3>&-
+    [ "$status" = 1 ]
+    [[ ${output%$'\r'} =~ ^'web_client: recv: nothing came for 1 s ('(EAGAIN|WSAETIMEDOUT)')'$ ]]
 }
 
 @test "a bad URL is refused with a reason, before anything is sent" {
@@ -581,8 +709,41 @@ END
 
 # ---- all programs
 
+@test "a result that cannot be written makes the program fail and say so" {
+    not_on_windows "no /dev/full there"
+    for command in fd_is_a_file socket_types who_am_i "resolve 127.0.0.1"; do
+        read -ra words <<<"$command"
+        prog "$L/${words[0]}"
+        run --separate-stderr sh -c '"$@" >/dev/full' sh "${PROG[@]}" "${words[@]:1}" 3>&-
+        [ "$status" = 1 ]
+        # shellcheck disable=SC2154 # set by run
+        [ "$stderr" = "${words[0]}: not all could be written to standard output" ]
+    done
+}
+
+@test "the server serves on when its log cannot be written, and says so at its end" {
+    not_on_windows "no /dev/full there"
+    prog $L/web_server
+    serve # a port that is free
+    kill "$SERVER_PID"
+    wait_exit "$SERVER_PID"
+    start server sh -c 'exec "$@" >/dev/full' sh "${PROG[@]}" "$SITE" 127.0.0.1 "$PORT"
+    for _ in $(seq 250); do
+        (: <>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && break
+        sleep 0.02
+    done
+    for _ in 1 2 3; do
+        [ "$(status_of 'GET / HTTP/1.0\n\n')" = "HTTP/1.1 200 OK" ]
+    done
+    kill "$STARTED_PID"
+    status=0
+    wait_exit "$STARTED_PID" || status=$?
+    [ "$status" = 1 ]
+    [ "$(cat "$BATS_TEST_TMPDIR/server")" = "web_server: not all of the log could be written" ]
+}
+
 @test "each program explains itself, and refuses wrong arguments in one line" {
-    for name in fd_is_a_file socket_types who_am_i resolve web_server web_client; do
+    for name in fd_is_a_file socket_types who_am_i resolve web_server_small web_server web_client; do
         run lesson $L/$name --help
         [ "$status" = 0 ]
         [[ $output == "usage: $name"* ]]
@@ -592,6 +753,9 @@ END
     done
     run lesson $L/web_server "$SITE/no-such-folder"
     [ "$status" = 1 ]
-    run lesson $L/web_server "$SITE" 127.0.0.1 0 never
-    [ "$status" = 2 ]
+    for seconds in never 5x 0 ""; do
+        run lesson $L/web_server "$SITE" 127.0.0.1 0 "$seconds"
+        [ "$status" = 2 ]
+        [[ ${output%$'\r'} == "web_server: $seconds: SECONDS is a number from 1 to 3600" ]]
+    done
 }

@@ -182,17 +182,67 @@ END
         [ "$status" = 2 ]
         [ "${#lines[@]}" = 1 ]
     done
-    for program in server server_poll framed_server; do
-        run lesson 02-tcp-echo/$program 127.0.0.1 70000
-        [ "$status" = 2 ]
-        [[ $output = *"port 70000: a port is 16 bits"* ]]
-    done
-    run lesson 02-tcp-echo/client 127.0.0.1 65536 hello
-    [ "$status" = 2 ]
-    run lesson 02-tcp-echo/framed_client 127.0.0.1 65536 hello
-    [ "$status" = 2 ]
     run lesson 02-tcp-echo/framed_client --pieces 0 127.0.0.1 7000 hello
     [ "$status" = 2 ]
+}
+
+@test "a port above 65535 and an empty one are refused, and not taken for another" {
+    local program wrong
+    for program in server server_poll framed_server client framed_client; do
+        for wrong in 70000 65536 -1 ""; do
+            prog 02-tcp-echo/$program
+            [[ $program != *client ]] || set -- hello
+            run timeout 10 "${PROG[@]}" 127.0.0.1 "$wrong" "$@" 3>&-
+            [ "$status" = 2 ]
+            [[ ${output%$'\r'} = "$program: port \"$wrong\": not a name, nor a number of 16 bits" ]]
+        done
+    done
+}
+
+# ---- what is printed arrives, or it is said that it does not ----------------------------------
+
+@test "a result that cannot be written makes the client fail and say so" {
+    not_on_windows "no /dev/full there"
+    local program
+    for program in client framed_client no_boundaries; do
+        set --
+        if [ $program != no_boundaries ]; then
+            serve "$([ $program = client ] && echo server || echo framed_server)"
+            set -- 127.0.0.1 "$PORT" hi
+        fi
+        prog 02-tcp-echo/$program
+        run --separate-stderr sh -c '"$@" >/dev/full' sh "${PROG[@]}" "$@" 3>&-
+        [ "$status" = 1 ]
+        # shellcheck disable=SC2154 # set by run
+        [ "$stderr" = "$program: not all could be written to standard output" ]
+    done
+}
+
+@test "a server serves on when its log cannot be written, and says so at its end" {
+    not_on_windows "no /dev/full there"
+    local server full
+    for server in server server_poll framed_server; do
+        serve $server # a port that is free
+        kill "$SERVER_PID"
+        wait_exit "$SERVER_PID"
+        start full sh -c 'exec "$@" >/dev/full' sh "${PROG[@]}" 127.0.0.1 "$PORT"
+        full=$STARTED_PID
+        for _ in $(seq 250); do
+            (: <>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && break
+            sleep 0.02
+        done
+        if [ $server = framed_server ]; then
+            lesson 02-tcp-echo/framed_client 127.0.0.1 "$PORT" hello
+        else
+            still_serves
+            still_serves
+        fi
+        kill "$full"
+        status=0
+        wait_exit "$full" || status=$?
+        [ "$status" = 1 ]
+        [ "$(tail -n 1 "$BATS_TEST_TMPDIR/full")" = "$server: not all of the log could be written" ]
+    done
 }
 
 # ---- no message boundaries -------------------------------------------------------------------
@@ -208,6 +258,21 @@ END
     [ "$taken" -gt 0 ] && [ "$taken" -lt "$big" ]
     [ "$got" -gt 0 ] && [ "$got" -lt "$taken" ]
     [[ $output = *"$big bytes, each in its place" ]]
+}
+
+@test "a send takes only a part on a host with large buffers too" {
+    need_wire
+    cat >"$BATS_TEST_TMPDIR/large.scene" <<END
+title    buffers of 32 MB, more than is sent
+sysctl   client net.ipv4.tcp_wmem 4096 33554432 67108864
+sysctl   client net.ipv4.tcp_rmem 4096 33554432 67108864
+server   $BIN/02-tcp-echo/server 10.0.0.2 7000
+client   $BIN/02-tcp-echo/no_boundaries
+expect client : exit = 0
+END
+    run -0 timeout 60 "$BIN/wire" --events "$BATS_TEST_TMPDIR/large.scene" 3>&-
+    [[ $output =~ 'send(16777216) = '([0-9]+)'"' ]]
+    [ "${BASH_REMATCH[1]}" -gt 0 ] && [ "${BASH_REMATCH[1]}" -lt 16777216 ]
 }
 
 # ---- framing ---------------------------------------------------------------------------------
@@ -278,6 +343,15 @@ END
     run lesson 02-tcp-echo/framed_client 127.0.0.1 "$PORT" hello
     [ "$status" = 1 ]
     [[ $output = *"refused: length 2147483647 is over the limit of 16384"* ]]
+}
+
+@test "codes in a reply do not reach the terminal, and other letters do" {
+    need python3
+    start_listening_peer codes recv=12 hex=000000081b5b324ae7bd9109
+    run lesson 02-tcp-echo/framed_client 127.0.0.1 "$PORT" 12345678
+    [ "$status" = 1 ]
+    [[ $output = *$'\n'"8 bytes: ?[2J网 "* ]]
+    [[ $output = *"that is not the message that was sent"* ]]
 }
 
 # ---- servers outlive their clients -----------------------------------------------------------
@@ -360,6 +434,48 @@ END
         wait_line $server "$server: accept: Too many open files \(EMFILE\)"
         prlimit --pid "$SERVER_PID" --nofile=64:
         wait_line client 'hello'
+    done
+}
+
+# ---- silence, and Ctrl-C ------------------------------------------------------------------------
+
+@test "a silent server is given up, and the client says that nothing came, and for how long" {
+    need python3
+    local client
+    for client in client framed_client; do
+        start_listening_peer silent$client recv=5 until=/never
+        impatient 02-tcp-echo/$client
+        run timeout 20 "${PROG[@]}" 127.0.0.1 "$PORT" hello 3>&-
+        [ "$status" = 1 ]
+        [[ ${lines[-1]%$'\r'} =~ ^$client:\ recv:\ nothing\ came\ for\ 1\ s\ \((EAGAIN|WSAETIMEDOUT)\)$ ]]
+    done
+}
+
+@test "a silent client is given up, and the server says so and takes the next one" {
+    need python3
+    local server
+    for server in server framed_server; do
+        impatient 02-tcp-echo/$server
+        start_server $server "${PROG[@]}" 127.0.0.1 0
+        start_peer silent$server 127.0.0.1 "$PORT" end
+        wait_line $server "^$server: recv from 127\.0\.0\.1:[0-9]+: silent for 1 s, given up \((EAGAIN|WSAETIMEDOUT)\)\$"
+        wait_line silent$server 'end of stream'
+        [ $server = framed_server ] || still_serves
+    done
+}
+
+@test "Ctrl-C with a client connected is no error of that client" {
+    not_on_windows "there Ctrl-C ends the program at once"
+    need python3
+    local server
+    for server in server framed_server; do
+        serve $server
+        start_peer held$server 127.0.0.1 "$PORT" hex=0000000141 recv=5 end
+        wait_line held$server received
+        kill -TERM "$SERVER_PID"
+        wait_exit "$SERVER_PID"
+        [ "$(tail -n 1 "$BATS_TEST_TMPDIR/$server")" = stopped ]
+        run ! grep -E '^[a-z_]+: ' "$BATS_TEST_TMPDIR/$server"
     done
 }
 

@@ -357,7 +357,7 @@ rcvbuf_errors() { awk '/^Udp: [0-9]/ { print $6 }' /proc/net/snmp; }
         # shellcheck disable=SC2086 # words
         run lesson 03-udp-echo/$words
         [ "$status" = 2 ]
-        [[ $output = *"port 70000: a port is 16 bits"* ]]
+        [[ $output = *"port \"70000\": not a name, nor a number of 16 bits"* ]]
     done
 }
 

@@ -516,6 +516,6 @@ walked() {
         # shellcheck disable=SC2086 # words
         run lesson 05-close-states/$words
         [ "$status" = 2 ]
-        [[ $output = *"port 70000: a port is 16 bits"* ]]
+        [[ $output = *"port \"70000\": not a name, nor a number of 16 bits"* ]]
     done
 }

@@ -414,6 +414,6 @@ s, _ = l.accept(); s.close()'
         # shellcheck disable=SC2086 # words
         run lesson 06-retransmit/$words
         [ "$status" = 2 ]
-        [[ $output = *"port 70000: a port is 16 bits"* ]]
+        [[ $output = *"port \"70000\": not a name, nor a number of 16 bits"* ]]
     done
 }

@@ -2,6 +2,7 @@
 #
 #   $BIN, $EXE, $RUNNER   where the programs under test are, their ending, and what runs them
 #   prog LESSON/NAME      the command line of a program, as an array in $PROG
+#   impatient LESSON/NAME the same, of the same source with time limits of 1 s in place of 30 and 60
 #   start NAME CMD...     starts CMD in the background; its output goes to $BATS_TEST_TMPDIR/NAME
 #   wait_line NAME REGEX  waits until that output has a matching line (30 s at most), prints the line
 #   start_server NAME CMD...   start, then wait for "listening on"; sets PORT and SERVER_PID
@@ -37,6 +38,20 @@ STARTED=()
 
 prog() {
     PROG=(${RUNNER[@]+"${RUNNER[@]}"} "$BIN/$1$EXE")
+}
+
+impatient() {
+    local from=$BATS_TEST_TMPDIR/impatient to=$BATS_TEST_TMPDIR/impatient/${1##*/}$EXE
+    local compile=(cc -o "$to" "$from/$1.c")
+    [ "${SUITE:-native}" != windows ] || compile=(x86_64-w64-mingw32-gcc -D_WIN32_WINNT=0x0A00
+        -D__USE_MINGW_ANSI_STDIO=1 -o "$to" "$from/$1.c" -lws2_32)
+    need "${compile[0]}"
+    mkdir -p "$from/${1%/*}"
+    ln -sfn "$ROOT/common" "$from/common"
+    sed -E 's/= *[36]0 \* 1000/= 1000/; s/^ +[36]0 \* 1000/1000/' "$ROOT/$1.c" >"$from/$1.c"
+    ! cmp -s "$ROOT/$1.c" "$from/$1.c" || return 1
+    "${compile[@]}" 3>&- || return 1
+    PROG=(${RUNNER[@]+"${RUNNER[@]}"} "$to")
 }
 
 # Runs a program of a lesson in the foreground, without carriage returns in its output.

@@ -70,9 +70,10 @@ many_bytes() {
     [ "$status" = 2 ]
 }
 
-@test "_write() on a SOCKET fails with EBADF, and send() works" {
+@test "_read() works on a file, _write() on a SOCKET fails with EBADF, and send() works" {
     run lesson 01-socket-basics/fd_is_a_file
     [ "$status" = 0 ]
+    [[ $output == *'_read(file) = 2: "MZ"'* ]]
     [[ $output == *'_write(SOCKET) = -1: Bad file descriptor (EBADF)'* ]]
     [[ $output == *'send(SOCKET) = 5'* ]]
     [[ $output == *'recv(SOCKET) = 5: "hello"'* ]]
