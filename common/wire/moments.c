@@ -82,12 +82,15 @@ static int64_t to_grain(int64_t ns, int64_t grain) {
     return (ns + grain / 2) / grain * grain;
 }
 
-/* Kernels' timers are late and never early, by an eighth at most: so down, but for what is
- * nearly there. */
+/* Kernels' timers are late and never early, by an eighth at most, and by a tick of up to 10 ms:
+ * so down, but for what is nearly there. */
 int64_t round_wait(int64_t ns) {
+    const int64_t tick = 10 * 1000000;
     int64_t power = 1;
     while (power <= ns / 100)
         power *= 10;
+    if (ns >= 2 * tick && power < tick)
+        power = tick;
     return (ns + power / 4) / power * power;
 }
 
@@ -142,6 +145,7 @@ static int64_t rounded(const struct moments *m, const struct log *log, long inde
     if (!at->departs && at->row->frame != NO_INDEX && from == m->sent[at->row->frame])
         took = took > m->passage * 4 / 5 && took < m->passage * 5 / 4 ? m->passage
                : took < m->grain                                      ? 0
+               : took < at_once(m)                                    ? m->passage / 2
                                                                       : round_wait(took);
     else
         took = took < at_once(m) ? 0 : round_wait(took);

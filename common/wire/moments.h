@@ -6,8 +6,9 @@
  *
  * Times are rounded, so that a scene played again gives the same picture: what a program or
  * a kernel needs to compute (anything below three quarters of the usual passage of a frame)
- * counts as nothing; a passage that is about the usual one is the usual one; what a timer
- * waits has two digits. The order of moments is never changed. Where no frame takes any
+ * counts as nothing; a passage that is about the usual one is the usual one, and a
+ * shorter one (a rule lets go what it held) is half of it; what a timer waits has two digits, or
+ * tens of ms. The order of moments is never changed. Where no frame takes any
  * time (a capture made at one host only), nothing is rounded.
  */
 #ifndef MOMENTS_H
