@@ -8,6 +8,8 @@
 #   start_server NAME CMD...   start, then wait for "listening on"; sets PORT and SERVER_PID
 #   wait_exit PID         waits for the end of a started program (30 s at most), returns its status
 #   browse URL            opens it in a browser without a window; $output is the page as it then is
+#   in_order REGEX...     the expressions match lines of $output in this order
+#   t, screen, wait_screen REGEX   of a terminal: a tmux command, what is on it, and until that matches
 #   need COMMAND...       skips the test, by name, where a command is absent
 #   need_wire             skips, with the doctor's reason, where no private network can be made
 #
@@ -114,6 +116,39 @@ browse() {
     run timeout 60 "$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
         --disable-background-networking --disable-component-update --disable-sync \
         --user-data-dir="$BATS_TEST_TMPDIR/browser" --dump-dom "$1" 3>&-
+}
+
+# Of a terminal made by tmux, whose socket's name is in $TERMINAL.
+t() {
+    tmux -L "$TERMINAL" "$@" 3>&-
+}
+
+screen() {
+    t capture-pane -p
+}
+
+wait_screen() {
+    for _ in $(seq 1500); do
+        screen | grep -qE -- "$1" && return 0
+        sleep 0.02
+    done
+    echo "the screen does not come to show '$1':" >&2
+    screen >&2
+    return 1
+}
+
+# The regular expressions, one an argument, match lines of $output in this order.
+in_order() {
+    # shellcheck disable=SC2154 # set by run
+    local rest=$output want
+    for want in "$@"; do
+        if ! grep -qE -- "$want" <<<"$rest"; then
+            echo "not in this order: $want"
+            echo "$output"
+            return 1
+        fi
+        rest=$(awk -v want="$want" 'found { print } !found && $0 ~ want { found = 1 }' <<<"$rest")
+    done
 }
 
 need() {

@@ -49,19 +49,6 @@ no_more_keys() {
     exec 4>&-
 }
 
-# The regular expressions, one an argument, match lines of $output in this order.
-in_order() {
-    local rest=$output want
-    for want in "$@"; do
-        if ! grep -qE -- "$want" <<<"$rest"; then
-            echo "not in this order: $want"
-            echo "$output"
-            return 1
-        fi
-        rest=$(awk -v want="$want" 'found { print } !found && $0 ~ want { found = 1 }' <<<"$rest")
-    done
-}
-
 @test "who delivers every frame has a complete connection, and all comes as expected" {
     press "$(printf ' %.0s' $(seq 40))" "$DEMO"
     [ "$status" -eq 0 ]
@@ -220,24 +207,6 @@ SCENE
 }
 
 # ---- on a terminal --------------------------------------------------------------------------------
-
-t() {
-    tmux -L "$TERMINAL" "$@" 3>&-
-}
-
-screen() {
-    t capture-pane -p
-}
-
-wait_screen() {
-    for _ in $(seq 1500); do
-        screen | grep -qE -- "$1" && return 0
-        sleep 0.02
-    done
-    echo "the screen does not come to show '$1':" >&2
-    screen >&2
-    return 1
-}
 
 # The demonstration on a terminal of so many columns and lines, between two looks at its settings.
 holding() {

@@ -171,20 +171,6 @@ right_letters() {
 
 # ---- on a terminal --------------------------------------------------------------------------------
 
-t() {
-    tmux -L "$TERMINAL" "$@" 3>&-
-}
-
-wait_screen() {
-    for _ in $(seq 500); do
-        t capture-pane -p | grep -qE -- "$1" && return 0
-        sleep 0.02
-    done
-    echo "the screen does not come to show '$1':" >&2
-    t capture-pane -p >&2
-    return 1
-}
-
 on_terminal() {
     not_on_windows "tmux is a terminal of POSIX"
     need tmux

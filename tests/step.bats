@@ -16,10 +16,6 @@ teardown() {
     [ -z "${TERMINAL:-}" ] || tmux -L "$TERMINAL" kill-server 2>/dev/null || true
 }
 
-t() {
-    tmux -L "$TERMINAL" "$@" 3>&-
-}
-
 # A terminal of so many columns and lines, in which a command runs. Each is a tmux server of its own,
 # for one that is just ending would take a new session down with it.
 terminal() {
@@ -42,20 +38,6 @@ read -r _
 END
     terminal "$1" "$2" "sh '$BATS_TEST_TMPDIR/run'"
     wait_screen '^ 0 of '
-}
-
-screen() {
-    t capture-pane -p
-}
-
-wait_screen() {
-    for _ in $(seq 500); do
-        screen | grep -qE -- "$1" && return 0
-        sleep 0.02
-    done
-    echo "the screen does not come to show '$1':" >&2
-    screen >&2
-    return 1
 }
 
 # Keys, each with what the status line says then.

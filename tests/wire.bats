@@ -30,19 +30,6 @@ events() {
     run --separate-stderr "$WIRE" --events "$SCENE" 3>&-
 }
 
-# The regular expressions, one an argument, match lines of $output in this order.
-in_order() {
-    local rest=$output want
-    for want in "$@"; do
-        if ! grep -qE -- "$want" <<<"$rest"; then
-            echo "not in this order: $want"
-            echo "$output"
-            return 1
-        fi
-        rest=$(awk -v want="$want" 'found { print } !found && $0 ~ want { found = 1 }' <<<"$rest")
-    done
-}
-
 without_times() {
     sed -E 's/^ *[0-9.]+  //; s/10\.0\.0\.1:[0-9]+/10.0.0.1:PORT/g'
 }
