@@ -11,6 +11,8 @@
  *            one between TCP and UDP.
  * See also:  server.c and client.c; overhead-tcp.scene and overhead-udp.scene count segments.
  *
+ * To read:   from the end: main(), then measure_all() and what it calls, near end and far end in turns.
+ *
  * How it measures. Two processes: this one (the near end) sends; the far end, which it starts,
  * receives or answers. Only what the far end has received counts, not what was given to send().
  * They agree over a control connection. Every combination is measured once per round, TCP and

@@ -129,6 +129,11 @@ assert any(t.startswith("RTO after") for t in texts), texts
 assert any(t.endswith(" lost") for t in texts)'
 }
 
+@test "a damaged segment says so, once" {
+    scene 'latency 10ms' 'on client > DATA #1: corrupt' 'expect client : exit = 0'
+    svg 'assert sum(t.count("damaged") for t in texts) == 1, texts'
+}
+
 @test "a time in which nothing happens is cut out, and the picture says so" {
     scene 'latency 10ms' 'on client > SYN #1: drop' 'expect server = ESTABLISHED' 'expect client : exit = 0'
     svg 'assert any(re.match(r"[0-9.]+ m?s pass", t) for t in texts), texts

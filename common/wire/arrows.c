@@ -37,7 +37,7 @@ static double levelness(const struct arrow *a) {
 static void arrow_name(const struct picture *p, const struct arrow *a,
                        char text[EVENT_TEXT + 20]) {
     term_frame_label(p->log, a->row, 26, text);
-    strcat(text, a->damaged ? " damaged" : "");
+    strcat(text, a->damaged && !a->row->damaged ? " damaged" : "");
     strcat(strcat(text, a->copy ? " copy" : ""), a->lost ? " lost" : "");
 }
 

@@ -45,8 +45,12 @@ void summary_print(FILE *out, const struct log *log) {
         if (e->kind != EV_SEND)
             continue;
         frames++;
-        data += frame->f.payload_length;
-        by_layer[frame->f.protocol] += frame->f.payload - ETHERNET_HEADER - IPV4_HEADER;
+        size_t own = frame->f.payload - ETHERNET_HEADER - IPV4_HEADER;
+        if (frame->f.protocol == P_ICMP) /* it quotes a packet: that is nobody's data */
+            own += frame->f.payload_length;
+        else
+            data += frame->f.payload_length;
+        by_layer[frame->f.protocol] += own;
     }
     fprintf(out, "\n%llu frames, %llu lost. Bytes: data %llu, Ethernet %llu, IP %llu",
             frames, lost, data, frames * ETHERNET_HEADER, frames * IPV4_HEADER);
