@@ -68,7 +68,10 @@ near() { # A B TOLERANCE as awk text: |A - B| is at most the tolerance's share o
 }
 
 @test "a small receive buffer loses datagrams, and they are counted" {
-    measure --seconds 0.2 --rounds 1 --sizes 1400 --buffer 4096 --only stream-udp
+    for _ in 1 2 3 4 5; do # a sender that is slow, on a busy machine, may lose nothing
+        measure --seconds 0.2 --rounds 1 --sizes 1400 --buffer 4096 --only stream-udp
+        ! all_rows '$f["lost"] > 0 && $f["received"] > 0' || break
+    done
     all_rows '$f["lost"] > 0 && $f["received"] > 0'
     [ "$(grep -c ' 0.0% ' "$TABLE")" = 0 ]
 }
