@@ -10,6 +10,7 @@
 #   browse URL            opens it in a browser without a window; $output is the page as it then is
 #   in_order REGEX...     the expressions match lines of $output in this order
 #   t, screen, wait_screen REGEX   of a terminal: a tmux command, what is on it, and until that matches
+#   refuse_port LESSON "PROGRAM ARG..."...   each refuses port 70000, by name
 #   need COMMAND...       skips the test, by name, where a command is absent
 #   need_wire             skips, with the doctor's reason, where no private network can be made
 #
@@ -148,6 +149,18 @@ in_order() {
             return 1
         fi
         rest=$(awk -v want="$want" 'found { print } !found && $0 ~ want { found = 1 }' <<<"$rest")
+    done
+}
+
+refuse_port() {
+    local lesson=$1 words
+    shift
+    for words; do
+        # shellcheck disable=SC2086 # words
+        run lesson "$lesson"/$words
+        [ "$status" = 2 ]
+        # shellcheck disable=SC2154 # set by run
+        [[ $output = *"port \"70000\": not a name, nor a number of 16 bits"* ]]
     done
 }
 

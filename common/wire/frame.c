@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint16_t get16(const uint8_t *p) {
+uint16_t frame_get16(const uint8_t *p) {
     return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-static uint32_t get32(const uint8_t *p) {
-    return (uint32_t)get16(p) << 16 | get16(p + 2);
+uint32_t frame_get32(const uint8_t *p) {
+    return (uint32_t)frame_get16(p) << 16 | frame_get16(p + 2);
 }
 
 static unsigned tcp_kinds(const struct frame *f) {
@@ -39,8 +39,8 @@ static void decode_options(const uint8_t *p, size_t length, struct frame *f) {
             f->window_scale = p[2] < 14 ? p[2] : 14;
         if (p[0] == 5)
             for (size_t at = 2; at + 8 <= size && f->sack_count < 4; at += 8) {
-                f->sack[f->sack_count][0] = get32(p + at);
-                f->sack[f->sack_count++][1] = get32(p + at + 4);
+                f->sack[f->sack_count][0] = frame_get32(p + at);
+                f->sack[f->sack_count++][1] = frame_get32(p + at + 4);
             }
         p += size;
         length -= size;
@@ -78,12 +78,12 @@ static void decode_tcp(const struct view *v, size_t offset, struct frame *f) {
         return;
     f->protocol = P_TCP;
     f->transport = offset;
-    f->source_port = get16(p);
-    f->target_port = get16(p + 2);
-    f->seq = get32(p + 4);
-    f->ack = get32(p + 8);
+    f->source_port = frame_get16(p);
+    f->target_port = frame_get16(p + 2);
+    f->seq = frame_get32(p + 4);
+    f->ack = frame_get32(p + 8);
     f->flags = p[13];
-    f->window = get16(p + 14);
+    f->window = frame_get16(p + 14);
     set_payload(v, f, offset + header, v->end - offset - header);
     f->kinds = tcp_kinds(f);
     f->window_scale = -1;
@@ -94,7 +94,7 @@ static void decode_udp(const struct view *v, size_t offset, struct frame *f) {
     const uint8_t *p = v->bytes + offset;
     if (!there(v, offset, 8))
         return;
-    size_t length = get16(p + 4);
+    size_t length = frame_get16(p + 4);
     if (length < 8)
         return;
     if (length >
@@ -103,8 +103,8 @@ static void decode_udp(const struct view *v, size_t offset, struct frame *f) {
     f->protocol = P_UDP;
     f->kinds = KIND_UDP;
     f->transport = offset;
-    f->source_port = get16(p);
-    f->target_port = get16(p + 2);
+    f->source_port = frame_get16(p);
+    f->target_port = frame_get16(p + 2);
     set_payload(v, f, offset + 8, length - 8);
 }
 
@@ -134,7 +134,7 @@ static void decode_ipv4(struct view *v, size_t offset, struct frame *f) {
     const uint8_t *p = v->bytes + offset;
     if (!there(v, offset, 20) || p[0] >> 4 != 4)
         return;
-    size_t header = (size_t)(p[0] & 15) * 4, total = get16(p + 2);
+    size_t header = (size_t)(p[0] & 15) * 4, total = frame_get16(p + 2);
     if (total == 0) /* captured before the network card cut it into segments */
         total = v->end - offset;
     if (header < 20 || total < header || total > v->end - offset)
@@ -143,7 +143,7 @@ static void decode_ipv4(struct view *v, size_t offset, struct frame *f) {
     f->network = offset;
     memcpy(f->source_ip, p + 12, 4);
     memcpy(f->target_ip, p + 16, 4);
-    if ((get16(p + 6) & 0x1fff) != 0) /* a later fragment: no ports in it */
+    if ((frame_get16(p + 6) & 0x1fff) != 0) /* a later fragment: no ports in it */
         return;
     v->end = offset + total; /* short frames are padded behind the datagram */
     decode_transport(v, p[9], offset + header, f);
@@ -162,7 +162,7 @@ static void decode_ipv6(struct view *v, size_t offset, struct frame *f) {
     const uint8_t *p = v->bytes + offset;
     if (!there(v, offset, HEADER) || p[0] >> 4 != 6)
         return;
-    size_t total = get16(p + 4);
+    size_t total = frame_get16(p + 4);
     if (total == 0)
         total = v->end - offset - HEADER;
     if (total > v->end - offset - HEADER)
@@ -179,7 +179,7 @@ static void decode_ipv6(struct view *v, size_t offset, struct frame *f) {
         if (!there(v, offset, 8))
             return;
         p = v->bytes + offset;
-        if (next == FRAGMENT && (get16(p + 2) & 0xfff8) != 0)
+        if (next == FRAGMENT && (frame_get16(p + 2) & 0xfff8) != 0)
             return;
         size_t size = next == FRAGMENT         ? 8
                       : next == AUTHENTICATION ? (size_t)(p[1] + 2) * 4
@@ -194,11 +194,11 @@ static void decode_ipv6(struct view *v, size_t offset, struct frame *f) {
 
 static void decode_arp(const struct view *v, size_t offset, struct frame *f) {
     const uint8_t *p = v->bytes + offset;
-    if (!there(v, offset, 28) || get16(p + 2) != 0x0800 || p[4] != 6 || p[5] != 4)
+    if (!there(v, offset, 28) || frame_get16(p + 2) != 0x0800 || p[4] != 6 || p[5] != 4)
         return;
     f->protocol = P_ARP;
     f->kinds = KIND_ARP;
-    f->arp_operation = get16(p + 6);
+    f->arp_operation = frame_get16(p + 6);
     memcpy(f->source_ip, p + 14, 4);
     memcpy(f->target_ip, p + 24, 4);
 }
@@ -207,7 +207,7 @@ static void decode_ethertype(struct view *v, unsigned type, size_t offset,
                              struct frame *f) {
     /* VLAN tags (IEEE 802.1Q, 802.1ad) stand before the type that counts */
     while ((type == 0x8100 || type == 0x88a8) && there(v, offset, 4)) {
-        type = get16(v->bytes + offset + 2);
+        type = frame_get16(v->bytes + offset + 2);
         offset += 4;
     }
     switch (type) {
@@ -234,7 +234,7 @@ void frame_decode_as(int link, const uint8_t *bytes, size_t held, size_t length,
     switch (link) {
     case LINK_ETHERNET:
         if (there(&v, 0, ETHERNET_HEADER))
-            decode_ethertype(&v, get16(bytes + 12), ETHERNET_HEADER, f);
+            decode_ethertype(&v, frame_get16(bytes + 12), ETHERNET_HEADER, f);
         break;
     case LINK_RAW:
     case 12: /* LINK_RAW on most systems, */
@@ -245,11 +245,11 @@ void frame_decode_as(int link, const uint8_t *bytes, size_t held, size_t length,
     case LINK_LOOP: decode_ip(&v, 4, f); break;
     case LINK_SLL:
         if (there(&v, 0, 16))
-            decode_ethertype(&v, get16(bytes + 14), 16, f);
+            decode_ethertype(&v, frame_get16(bytes + 14), 16, f);
         break;
     case LINK_SLL2:
         if (there(&v, 0, 20))
-            decode_ethertype(&v, get16(bytes), 20, f);
+            decode_ethertype(&v, frame_get16(bytes), 20, f);
         break;
     default: break;
     }

@@ -91,4 +91,8 @@ int frame_is(unsigned kinds, unsigned wanted);
 /* How far the segment moves the sequence number: payload, +1 for SYN, +1 for FIN. RFC 9293 3.4 */
 uint32_t frame_sequence_length(const struct frame *f);
 
+/* The number in the 2 or 4 bytes at p, in the order of the network: RFC 1700. */
+uint16_t frame_get16(const uint8_t *p);
+uint32_t frame_get32(const uint8_t *p);
+
 #endif

@@ -4,7 +4,6 @@
 #include "quiz.h"
 #include "recording.h"
 #include "rows.h"
-#include "rtt.h"
 #include "screen.h"
 #include "step.h"
 #include "summary.h"
@@ -159,16 +158,11 @@ static int take_options(int argc, char **argv, struct options *o) {
 
 /* ---- what is shown ------------------------------------------------------------------- */
 
-static int is_chosen(const struct talk *t, const struct choice *choice) {
-    return !choice->port || t->port[CLIENT] == choice->port ||
-           t->port[SERVER] == choice->port;
-}
-
 static long count_from(const struct recording *r, const struct options *o, long frames) {
     long count = 0;
     for (long i = 0; i < r->talks.count; i++)
-        count +=
-            is_chosen(&r->talks.talks[i], &o->choice) && r->talks.talks[i].frames >= frames;
+        count += talk_is_on(&r->talks.talks[i], o->choice.port) &&
+                 r->talks.talks[i].frames >= frames;
     return count;
 }
 
@@ -211,7 +205,7 @@ static void list(const struct recording *r, const struct options *o) {
     printf("     N     start s   lasts s   frames       bytes       client -> server\n");
     for (long i = 0; i < r->talks.count; i++) {
         const struct talk *t = &r->talks.talks[i];
-        if (!is_chosen(t, &o->choice) ||
+        if (!talk_is_on(t, o->choice.port) ||
             (t->frames < size && (t->frames < size - 1 || room-- <= 0)))
             continue;
         list_talk(t, i + 1, r->talks.talks[0].first);
@@ -248,12 +242,8 @@ static void draw(const struct recording *r, const struct options *o) {
     term_heading(&term, &r->scene, recording_labels(r, labels));
     term_rows(&term, &rows, &r->log, &r->scene, rows.count);
     term_finish(&term);
-    summary_print(stdout, &r->log);
-    if (r->as_expected)
-        summary_outcome(stdout, count_met(&r->log));
-    for (int host = 0; host < HOSTS; host++)
-        if (r->scene.table[host])
-            rtt_print(stdout, &r->log, host, term.zero);
+    summary_print(stdout, &r->log, &r->scene, r->as_expected, count_met(&r->log),
+                  term.zero);
     rows_free(&rows);
 }
 

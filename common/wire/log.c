@@ -38,7 +38,7 @@ void *log_room(void *items, long count, long *room, size_t size) {
     return more;
 }
 
-static char *copy_text(const char *text) {
+char *log_copy(const char *text) {
     if (text == NULL)
         return NULL;
     char *copy = malloc(strlen(text) + 1);
@@ -52,8 +52,8 @@ long log_add(struct log *log, const struct event *e) {
         log_room(log->events, log->event_count, &log->event_room, sizeof *log->events);
     long index = log->event_count++;
     log->events[index] = *e;
-    log->events[index].args = copy_text(e->args);
-    log->events[index].text = copy_text(e->text);
+    log->events[index].args = log_copy(e->args);
+    log->events[index].text = log_copy(e->text);
     log->events[index].note = NO_INDEX;
     log->events[index].round = log->round;
     if (log->heard)

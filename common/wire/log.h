@@ -190,6 +190,9 @@ struct log {
  * with a message when there is no memory. */
 void *log_room(void *items, long count, long *room, size_t size);
 
+/* A copy of text, to be freed; NULL of NULL. Ends the program when there is no memory. */
+char *log_copy(const char *text);
+
 /* Adds a copy of *e (its args and text are copied too) and tells the listener. Returns its index. */
 long log_add(struct log *log, const struct event *e);
 

@@ -13,14 +13,6 @@ struct peeled {
     int count;
 };
 
-static unsigned get16(const uint8_t *p) {
-    return (unsigned)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p) {
-    return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
 static struct layer *new_layer(struct peeled *all, const char *title, size_t offset,
                                size_t length) {
     struct layer *layer =
@@ -43,7 +35,7 @@ static void add_number(struct layer *layer, const char *name, int bits,
 
 static uint32_t sum(const uint8_t *p, size_t length, uint32_t start) {
     for (; length > 1; p += 2, length -= 2)
-        start += get16(p);
+        start += frame_get16(p);
     if (length)
         start += (uint32_t)p[0] << 8;
     while (start >> 16)
@@ -80,7 +72,7 @@ static void add_checksum(struct layer *layer, const char *name, unsigned value, 
 
 static void peel_ethernet(struct peeled *all) {
     const uint8_t *p = all->frame->bytes;
-    unsigned type = get16(p + 12);
+    unsigned type = frame_get16(p + 12);
     char text[BOX_TEXT];
     struct layer *layer = new_layer(all, "Ethernet", 0, ETHERNET_HEADER);
     boxes_add_bytes(layer, "Destination MAC", p, 6, ':');
@@ -99,15 +91,15 @@ static void peel_arp(struct peeled *all) {
     const uint8_t *p = all->frame->bytes + ETHERNET_HEADER;
     char text[BOX_TEXT];
     struct layer *layer = new_layer(all, "ARP", ETHERNET_HEADER, 28);
-    add_number(layer, "Hardware Type (1: Ethernet)", 16, get16(p));
-    snprintf(text, sizeof text, "0x%04x IPv4", get16(p + 2));
+    add_number(layer, "Hardware Type (1: Ethernet)", 16, frame_get16(p));
+    snprintf(text, sizeof text, "0x%04x IPv4", frame_get16(p + 2));
     boxes_add(layer, "Protocol Type", 16, text, NULL);
     add_number(layer, "MAC Length", 8, p[4]);
     add_number(layer, "IP Length", 8, p[5]);
-    snprintf(text, sizeof text, "%u %s", get16(p + 6),
-             get16(p + 6) == 1   ? "request: who has?"
-             : get16(p + 6) == 2 ? "reply: is at"
-                                 : "");
+    snprintf(text, sizeof text, "%u %s", frame_get16(p + 6),
+             frame_get16(p + 6) == 1   ? "request: who has?"
+             : frame_get16(p + 6) == 2 ? "reply: is at"
+                                       : "");
     boxes_add(layer, "Operation", 16, text, NULL);
     boxes_add_bytes(layer, "Sender MAC", p + 8, 6, ':');
     boxes_add_bytes(layer, "Sender IP", p + 14, 4, '.');
@@ -135,15 +127,15 @@ static void peel_ipv4(struct peeled *all) {
     add_number(layer, "IHL", 4, p[0] & 15);
     add_number(layer, "DSCP", 6, p[1] >> 2);
     add_number(layer, "ECN", 2, p[1] & 3);
-    add_number(layer, "Total Length", 16, get16(p + 2));
-    snprintf(text, sizeof text, "%u", get16(p + 4));
+    add_number(layer, "Total Length", 16, frame_get16(p + 2));
+    snprintf(text, sizeof text, "%u", frame_get16(p + 4));
     boxes_add(layer, "Identification", 16, text, "any");
     boxes_add(layer, "Flags", 3, p[6] & 0x40 ? "DF" : p[6] & 0x20 ? "MF" : "0", NULL);
-    add_number(layer, "Fragment Offset", 13, get16(p + 6) & 0x1fff);
+    add_number(layer, "Fragment Offset", 13, frame_get16(p + 6) & 0x1fff);
     add_number(layer, "Time to Live", 8, p[8]);
     snprintf(text, sizeof text, "%u %s", p[9], protocol_name(p[9]));
     boxes_add(layer, "Protocol", 8, text, NULL);
-    add_checksum(layer, "Header Checksum", get16(p + 10), 1, sum(p, header, 0),
+    add_checksum(layer, "Header Checksum", frame_get16(p + 10), 1, sum(p, header, 0),
                  "this header alone");
     boxes_add_bytes(layer, "Source Address", p + 12, 4, '.');
     boxes_add_bytes(layer, "Destination Address", p + 16, 4, '.');
@@ -157,10 +149,10 @@ static void peel_ipv6(struct peeled *all) {
     char text[BOX_TEXT];
     struct layer *layer = new_layer(all, "IPv6", at, header > at ? header - at : 40);
     add_number(layer, "Version", 4, p[0] >> 4);
-    add_number(layer, "Traffic Class", 8, (get16(p) >> 4) & 255);
-    snprintf(text, sizeof text, "0x%05lx", (unsigned long)(get32(p) & 0xfffff));
+    add_number(layer, "Traffic Class", 8, (frame_get16(p) >> 4) & 255);
+    snprintf(text, sizeof text, "0x%05lx", (unsigned long)(frame_get32(p) & 0xfffff));
     boxes_add(layer, "Flow Label", 20, text, "any");
-    add_number(layer, "Payload Length", 16, get16(p + 4));
+    add_number(layer, "Payload Length", 16, frame_get16(p + 4));
     snprintf(text, sizeof text, "%u %s", p[6], protocol_name(p[6]));
     boxes_add(layer, "Next Header", 8, text, NULL);
     add_number(layer, "Hop Limit", 8, p[7]);
@@ -197,10 +189,10 @@ static void add_option(struct layer *layer, const uint8_t *p, size_t size) {
     add_number(layer, "Length", 8, (unsigned long)size);
     switch (p[0] * 100 + (int)size) {
     case 204:
-        add_number(layer, "MSS", 16, get16(p + 2));
+        add_number(layer, "MSS", 16, frame_get16(p + 2));
         boxes_note(layer,
                    "Option 2, maximum segment size: send me at most %u bytes of data.",
-                   get16(p + 2));
+                   frame_get16(p + 2));
         break;
     case 303:
         add_number(layer, "Shift", 8, p[2]);
@@ -211,18 +203,18 @@ static void add_option(struct layer *layer, const uint8_t *p, size_t size) {
         boxes_note(layer, "Option 4, SACK permitted: tell me what came behind a hole.");
         break;
     case 810:
-        snprintf(text, sizeof text, "%lu", (unsigned long)get32(p + 2));
+        snprintf(text, sizeof text, "%lu", (unsigned long)frame_get32(p + 2));
         boxes_add(layer, "TSval", 32, text, "any");
-        snprintf(text, sizeof text, "%lu", (unsigned long)get32(p + 6));
-        boxes_add(layer, "TSecr", 32, text, get32(p + 6) ? "any" : NULL);
+        snprintf(text, sizeof text, "%lu", (unsigned long)frame_get32(p + 6));
+        boxes_add(layer, "TSecr", 32, text, frame_get32(p + 6) ? "any" : NULL);
         boxes_note(layer, "Option 8, timestamps: my clock, and the last of yours.");
         break;
     default:
         if (p[0] == 5)
             for (size_t at = 2; at + 8 <= size; at += 8) {
-                snprintf(text, sizeof text, "%lu", (unsigned long)get32(p + at));
+                snprintf(text, sizeof text, "%lu", (unsigned long)frame_get32(p + at));
                 boxes_add(layer, "SACK: left edge", 32, text, "any");
-                snprintf(text, sizeof text, "%lu", (unsigned long)get32(p + at + 4));
+                snprintf(text, sizeof text, "%lu", (unsigned long)frame_get32(p + at + 4));
                 boxes_add(layer, "right edge", 32, text, "any");
             }
         else
@@ -273,10 +265,10 @@ static void peel_tcp(struct peeled *all) {
     for (int i = 0; i < 8; i++)
         boxes_add(layer, flags[i], 1, p[13] & (128 >> i) ? "1" : "0", NULL);
     add_number(layer, "Window", 16, f->window);
-    add_checksum(layer, "Checksum", get16(p + 16), whole,
+    add_checksum(layer, "Checksum", frame_get16(p + 16), whole,
                  whole ? sum(p, length, pseudo_header(f, 6, length)) : 0,
                  "header, data, addresses, protocol, length");
-    add_number(layer, "Urgent Pointer", 16, get16(p + 18));
+    add_number(layer, "Urgent Pointer", 16, frame_get16(p + 18));
     add_options(layer, p + 20, header - 20);
     note_sack(layer, all->frame);
     boxes_note(layer, "Offset counts words of 4 bytes: %zu bytes, %zu of them options.",
@@ -294,17 +286,17 @@ static void peel_udp(struct peeled *all) {
     const struct frame *f = &all->frame->f;
     size_t at = f->transport;
     const uint8_t *p = all->frame->bytes + at;
-    size_t length = get16(p + 4);
+    size_t length = frame_get16(p + 4);
     struct layer *layer = new_layer(all, "UDP", at, 8);
     int whole = length >= 8 && at + length <= all->frame->length;
     add_port(layer, "Source Port", f->source_port);
     add_port(layer, "Destination Port", f->target_port);
     add_number(layer, "Length", 16, (unsigned long)length);
-    if (get16(p + 6) == 0) {
+    if (frame_get16(p + 6) == 0) {
         boxes_add(layer, "Checksum", 16, "0: none", NULL);
         boxes_note(layer, "Checksum: the sender has made none.");
     } else {
-        add_checksum(layer, "Checksum", get16(p + 6), whole,
+        add_checksum(layer, "Checksum", frame_get16(p + 6), whole,
                      whole ? sum(p, length, pseudo_header(f, 17, length)) : 0,
                      "header, data, addresses, protocol, length");
     }
@@ -319,7 +311,8 @@ static void peel_icmp(struct peeled *all) {
     uint32_t start = f->version == 6 ? pseudo_header(f, 58, length) : 0;
     add_number(layer, "Type", 8, p[0]);
     add_number(layer, "Code", 8, p[1]);
-    add_checksum(layer, "Checksum", get16(p + 2), whole, whole ? sum(p, length, start) : 0,
+    add_checksum(layer, "Checksum", frame_get16(p + 2), whole,
+                 whole ? sum(p, length, start) : 0,
                  f->version == 6 ? "header, data and addresses" : "header and data");
     boxes_add_bytes(layer, "Rest of Header", p + 4, 4, ' ');
     if (f->version == 4 && p[0] == 3)

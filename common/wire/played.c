@@ -259,15 +259,6 @@ static int use_fields(struct reading *g, struct numbered *n, const struct fields
     return 1;
 }
 
-static char *copy_text(const char *text) {
-    char *copy = text ? malloc(strlen(text) + 1) : NULL;
-    if (text && copy == NULL) {
-        fprintf(stderr, "out of memory\n");
-        exit(1);
-    }
-    return text ? strcpy(copy, text) : NULL;
-}
-
 /* "client ~ rto=204000 ...": what follows the ~. */
 static int read_gauge(struct reading *g, const char *s, long number, int64_t time,
                       int host) {
@@ -332,8 +323,8 @@ static int read_event(struct reading *g, const char *s) {
                                                          : 0;
     if (!well || !take_fields(&s, &f, args) || !use_fields(g, &n, &f))
         return 0;
-    n.e.text = copy_text(n.e.text);
-    n.e.args = copy_text(f.has_args ? args : NULL);
+    n.e.text = log_copy(n.e.text);
+    n.e.args = log_copy(f.has_args ? args : NULL);
     g->events = log_room(g->events, g->event_count, &g->event_room, sizeof *g->events);
     g->events[g->event_count++] = n;
     return 1;

@@ -39,9 +39,7 @@ static int choose(struct recording *r, const struct choice *choice) {
     }
     for (long i = 0; i < r->talks.count; i++) {
         const struct talk *t = &r->talks.talks[i];
-        if ((choice->number && choice->number != i + 1) ||
-            (choice->port && t->port[CLIENT] != choice->port &&
-             t->port[SERVER] != choice->port))
+        if ((choice->number && choice->number != i + 1) || !talk_is_on(t, choice->port))
             continue;
         r->talk = i;
         found++;

@@ -31,6 +31,12 @@ void screen_line(int row, const char *text) {
                              "\033[%d;1H\033[0m\033[2K%s\033[0m", row + 1, text);
 }
 
+static void close_at_exit(void) {
+    static int registered;
+    if (!registered && atexit(screen_close) == 0)
+        registered = 1;
+}
+
 #ifndef _WIN32
 
 #include <errno.h>
@@ -125,7 +131,6 @@ int screen_is_there(void) {
 static const char *open_for(int all) {
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     enum { ENDS = sizeof ends / sizeof ends[0] };
-    static int registered;
     sigset_t held;
     whole = all;
     if (tcgetattr(0, &before) < 0)
@@ -144,8 +149,7 @@ static const char *open_for(int all) {
     handle(SIGTSTP, on_stop);
     handle(SIGCONT, on_continue);
     handle(SIGWINCH, on_resize);
-    if (!registered && atexit(screen_close) == 0)
-        registered = 1;
+    close_at_exit();
     take();
     return NULL;
 }
@@ -162,13 +166,6 @@ void screen_show(void) {
     fwrite(picture, 1, used, stdout);
     fflush(stdout);
     used = 0;
-}
-
-void screen_close(void) {
-    give();
-    free(picture);
-    picture = NULL;
-    used = room = 0;
 }
 
 void screen_size(int *columns, int *lines) {
@@ -283,7 +280,6 @@ int screen_is_there(void) {
 }
 
 const char *screen_open(void) {
-    static int registered;
     input = GetStdHandle(STD_INPUT_HANDLE);
     output = GetStdHandle(STD_OUTPUT_HANDLE);
     if (!GetConsoleMode(input, &input_before) || !GetConsoleMode(output, &output_before))
@@ -293,8 +289,7 @@ const char *screen_open(void) {
         return "this console knows no escape sequences: Windows 10 or newer is needed";
     SetConsoleMode(input, ENABLE_PROCESSED_INPUT | ENABLE_WINDOW_INPUT);
     SetConsoleCtrlHandler(on_end, TRUE);
-    if (!registered && atexit(screen_close) == 0)
-        registered = 1;
+    close_at_exit();
     InterlockedExchange(&taken, 1);
     DWORD written;
     WriteConsoleA(output, TAKE, sizeof TAKE - 1, &written, NULL);
@@ -313,13 +308,6 @@ void screen_show(void) {
                       &written, NULL);
     free(wide);
     used = 0;
-}
-
-void screen_close(void) {
-    give();
-    free(picture);
-    picture = NULL;
-    used = room = 0;
 }
 
 void screen_size(int *columns, int *lines) {
@@ -357,3 +345,10 @@ int screen_key(void) {
 }
 
 #endif
+
+void screen_close(void) {
+    give();
+    free(picture);
+    picture = NULL;
+    used = room = 0;
+}

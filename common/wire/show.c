@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include "chart.h"
 #include "record.h"
-#include "rtt.h"
 #include "stage.h"
 #include "summary.h"
 #include "svg.h"
@@ -224,12 +223,8 @@ int show_end(struct stage *s) {
         rows_feed(&s->rows, &s->log);
         term_rows(&s->term, &s->rows, &s->log, s->scene, s->rows.count);
         term_finish(&s->term);
-        summary_print(stdout, &s->log);
-        if (as_expected(s))
-            summary_outcome(stdout, s->check.met);
-        for (int host = 0; host < HOSTS; host++)
-            if (s->scene->table[host])
-                rtt_print(stdout, &s->log, host, s->term.zero);
+        summary_print(stdout, &s->log, s->scene, as_expected(s), s->check.met,
+                      s->term.zero);
     }
     fflush(stdout);
     failed |= record(s) < 0;

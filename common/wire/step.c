@@ -45,7 +45,6 @@ static void draw(struct view *view, long position, int helping) {
     if (!view_fits())
         return;
     screen_size(&columns, &lines);
-    view_seek(view, lit + 1);
     pane_clear(&pane, columns);
     if (helping)
         fill_help(view, &pane);

@@ -1,5 +1,6 @@
 /* summary.c - see summary.h. */
 #include "summary.h"
+#include "rtt.h"
 
 enum { IPV4_HEADER = 20 }; /* the wire's hosts send none with options */
 
@@ -28,7 +29,7 @@ static void print_marks(FILE *out, const struct log *log) {
         fprintf(out, "\n");
 }
 
-void summary_print(FILE *out, const struct log *log) {
+static void print_sums(FILE *out, const struct log *log) {
     static const char *const layers[] = {"", "", "TCP", "UDP",
                                          "ICMP"}; /* by enum protocol */
     unsigned long long frames = 0, lost = 0, data = 0, by_layer[5] = {0};
@@ -60,6 +61,12 @@ void summary_print(FILE *out, const struct log *log) {
     fprintf(out, ".\n");
 }
 
-void summary_outcome(FILE *out, long met) {
-    fprintf(out, "All came as the scene expects (%ld events).\n", met);
+void summary_print(FILE *out, const struct log *log, const struct scene *scene,
+                   int as_expected, long met, int64_t zero) {
+    print_sums(out, log);
+    if (as_expected)
+        fprintf(out, "All came as the scene expects (%ld events).\n", met);
+    for (int host = 0; host < HOSTS; host++)
+        if (scene->table[host])
+            rtt_print(out, log, host, zero);
 }

@@ -178,3 +178,7 @@ void talks_free(struct talks *t) {
     free(t->slots);
     memset(t, 0, sizeof *t);
 }
+
+int talk_is_on(const struct talk *t, long port) {
+    return !port || t->port[CLIENT] == port || t->port[SERVER] == port;
+}

@@ -45,4 +45,7 @@ const char *talk_address(const struct talk *talk, int host, char *text, size_t s
 
 void talks_free(struct talks *talks);
 
+/* Whether one of its two ports is this one; 0: any is. */
+int talk_is_on(const struct talk *t, long port);
+
 #endif

@@ -202,9 +202,7 @@ static void wrap(const char *text, int width, void (*take)(struct term *, const 
 static void queue_note(struct term *term, const char *text) {
     term->note_lines = log_room(term->note_lines, term->note_count, &term->note_room,
                                 sizeof *term->note_lines);
-    char *copy = malloc(strlen(text) + 1);
-    if (copy)
-        term->note_lines[term->note_count++] = strcpy(copy, text);
+    term->note_lines[term->note_count++] = log_copy(text);
 }
 
 /* The next line of an explanation, beside the ladder. */

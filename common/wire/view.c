@@ -124,9 +124,7 @@ static void take_line(void *ear, const char *text) {
     struct window *window = ear;
     window->lines =
         log_room(window->lines, window->count, &window->room, sizeof *window->lines);
-    char *copy = malloc(strlen(text) + 1);
-    if (copy)
-        window->lines[window->count++] = strcpy(copy, text);
+    window->lines[window->count++] = log_copy(text);
 }
 
 static void free_lines(struct window *window) {

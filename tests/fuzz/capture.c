@@ -4,7 +4,6 @@
 #include "../../common/wire/peel.h"
 #include "../../common/wire/recording.h"
 #include "../../common/wire/rows.h"
-#include "../../common/wire/rtt.h"
 #include "../../common/wire/summary.h"
 #include "../../common/wire/svg.h"
 #include "../../common/wire/term.h"
@@ -22,10 +21,7 @@ static void draw(const struct recording *r, int columns, int all) {
     term_heading(&term, &r->scene, recording_labels(r, labels));
     term_rows(&term, &rows, &r->log, &r->scene, rows.count);
     term_finish(&term);
-    summary_print(nowhere, &r->log);
-    for (int host = 0; host < HOSTS; host++)
-        if (r->scene.table[host])
-            rtt_print(nowhere, &r->log, host, term.zero);
+    summary_print(nowhere, &r->log, &r->scene, r->as_expected, 1, term.zero);
     for (long i = 0; i < r->log.event_count; i++)
         log_event_text(&r->log, &r->log.events[i], text, sizeof text);
     svg_ladder(nowhere, &rows, &r->log, &r->scene, recording_labels(r, labels));
