@@ -158,8 +158,8 @@ refuse_port() {
     for words; do
         # shellcheck disable=SC2086 # words
         run lesson "$lesson"/$words
-        [ "$status" = 2 ]
         # shellcheck disable=SC2154 # set by run
+        [ "$status" = 2 ]
         [[ $output = *"port \"70000\": not a name, nor a number of 16 bits"* ]]
     done
 }
